@@ -88,14 +88,22 @@ used here, BSD's two clauses for parts of `krb5`.
 - It is free and permissive. Clauses 1 and 2 are BSD's. Clause 3 wants an acknowledgement in the documentation of a
   redistribution, clause 4 forbids endorsement by its names, clause 5 forbids the name "Impacket" in that of a derived
   product.
-- The Free Software Foundation lists Apache 1.1 as **not compatible with the GNU GPL**, for what clauses 4 and 5 say of
-  names. Section 7 of version 3 of the GPL and AGPL lets a work add terms of these kinds (7b notices, 7d names for
-  publicity, 7e trade marks), which speaks for it; nobody with authority has said that it is enough.
-- What keymortem does: it does not copy, change or ship impacket. It imports it when a user's password or a domain's
-  backup key is to be tried, or when `--second-opinion` asks for it, from where pip installed it. Running such a
-  combination is free under section 2 of the AGPL and under impacket's licence.
-- What is **not cleared**: passing on one bundle that holds both, such as a container image or a frozen program. It
-  would need a permission of every holder of rights in the AGPL parts, those of dissect included, or impacket left out.
+- The Free Software Foundation lists Apache 1.1 as **not compatible with the GNU GPL**
+  (<https://www.gnu.org/licenses/license-list.html#apache1.1>).
+- keymortem copies, changes and ships nothing of it. It imports `impacket.dpapi` for the backup key of a domain and for
+  `--second-opinion`, from where pip installed it. With that these files are loaded, and no other:
+
+{files}
+
+  Each of them says in its head: "This software is provided under a slightly modified version of the Apache Software
+  License", copyright Fortra, LLC and its affiliated companies. None is under one of the four other licences.
+
+What that means, and what is done because of it, is [decision 0019](decisions/0019-impacket.md):
+
+- `pip install keymortem` stays as it is: pip fetches each part from its authors, and running both passes nothing on.
+- A container image, a frozen program or an environment that holds both is made by this project nowhere. Leave impacket
+  out of one that you pass on (`pip uninstall impacket`): backup keys of domains and `--second-opinion` then say that it
+  is missing, and all else works.
 
 For whoever passes impacket on beside keymortem: this product includes software developed by SecureAuth Corporation
 (https://www.secureauth.com/) and Fortra (https://www.fortra.com).
@@ -105,6 +113,25 @@ For whoever passes impacket on beside keymortem: this product includes software 
 | distribution | part of | licence | verdict | why |
 | --- | --- | --- | --- | --- |
 """
+
+OF_IMPACKET = (
+    "__init__.py",
+    "dcerpc/__init__.py",
+    "dcerpc/v5/__init__.py",
+    "dcerpc/v5/dtypes.py",
+    "dcerpc/v5/enum.py",
+    "dcerpc/v5/ndr.py",
+    "dpapi.py",
+    "ese.py",
+    "structure.py",
+    "uuid.py",
+)
+"""Files of impacket that are loaded with what keymortem imports of it."""
+
+
+def head() -> str:
+    """Return what stands above the table."""
+    return HEAD.format(tools=_TOOLS, files=",\n".join(f"  `impacket/{name}`" for name in OF_IMPACKET))
 
 
 @dataclass(frozen=True)
@@ -239,7 +266,7 @@ def _by_its_text(distribution: Distribution, said: str) -> tuple[str, str]:
 
 
 def page() -> str:
-    return HEAD.format(tools=_TOOLS) + "".join(f"{licensed(name).row()}\n" for name in sorted(blocks()))
+    return head() + "".join(f"{licensed(name).row()}\n" for name in sorted(blocks()))
 
 
 def main() -> None:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from hashlib import sha256
 
 import pytest
 
-from tests.licences import BY_HAND, HEAD, PAGE, blocks, brought, installed, is_compatible, licensed, parts, plain
+from tests.licences import (
+    BY_HAND,
+    OF_IMPACKET,
+    PAGE,
+    blocks,
+    brought,
+    head,
+    installed,
+    is_compatible,
+    licensed,
+    parts,
+    plain,
+)
+from tests.paths import PROJECT
 
 LICENCE_OF_IMPACKET = "c847171fcd225ebe6a137242d7741a18d29a1bc24fd1c382ca1d57e1ae1d8f00"
 ROW = re.compile(r"\| ([a-z0-9][a-z0-9-]*) \| (.*?) \| (.*?) \| (.*?) \| (.*?) ?\|")
@@ -17,7 +32,7 @@ ROWS = {match[1]: match[0] for match in map(ROW.fullmatch, TEXT.splitlines()) if
 
 def test_everything_that_is_locked_stands_there_and_nothing_else() -> None:
     assert set(ROWS) == set(blocks())
-    assert HEAD.format(tools="tests and tools") in TEXT
+    assert head() in TEXT
 
 
 @pytest.mark.parametrize("name", sorted(blocks()))
@@ -51,6 +66,27 @@ def test_the_text_of_impackets_licence_is_that_which_was_read() -> None:
     files = [file for file in installed()["impacket"].files or () if file.name == "LICENSE"]
     read = {sha256(file.read_binary()).hexdigest() for file in files}
     assert read == {LICENCE_OF_IMPACKET}
+
+
+def test_the_files_of_impacket_that_are_loaded_are_those_that_were_read() -> None:
+    """Each is under the one licence; a further file must be read before it is released with."""
+    listing = (
+        "import sys, forensics.dpapi.impacket_library as own\n"
+        "folder = own.impacket_dpapi().__file__.rpartition('dpapi.py')[0]\n"
+        "modules = [each for name, each in sys.modules.items() if name.partition('.')[0] == 'impacket']\n"
+        "print(*sorted(each.__file__.removeprefix(folder).replace('\\\\', '/') for each in modules), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert tuple(done.stdout.split()) == OF_IMPACKET
+    heads = {name: _head_of(name) for name in OF_IMPACKET}
+    said = "under a slightly modified version of the Apache Software License. See the accompanying LICENSE"
+    assert [name for name, text in heads.items() if said not in text or "Copyright Fortra, LLC" not in text] == []
+
+
+def _head_of(name: str) -> str:
+    (file,) = (file for file in installed()["impacket"].files or () if file.as_posix() == f"impacket/{name}")
+    lines = file.read_text(encoding="utf-8").splitlines()[:12]
+    return " ".join(" ".join(line.lstrip("# ") for line in lines).split())
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import boot_key
+from forensics.lack_of_memory import how, kind_of
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.record import ProblemRow
@@ -145,7 +146,7 @@ class _Search:
             self.tell(controller, error.kind, f"{because}: {error.message}")
         except Exception as error:  # whatever the libraries behind a tree raise; their text may hold what lies there
             _log.debug("while reading %s", controller.directory, exc_info=True)
-            self.tell(controller, "unexpected", f"{because}: reading it failed with {type(error).__name__}")
+            self.tell(controller, kind_of(error), f"{because}: reading it failed {how(error)}")
         return None
 
     def _read_in(self, installation: Installation, controller: DomainController) -> DirectoryKeys:

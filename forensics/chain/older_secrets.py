@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from forensics.collectors.lsa import collect_lsa, sealed_secrets
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret, unlock_dpapi_system
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.sources.backup_hives import reader_of_backups
 from forensics.sources.coverage import Coverage
@@ -78,7 +79,7 @@ class OlderSecrets:
             try:
                 yield from self._in_copy(volume, tree)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                volume.fail(f"its hives could not be read: {type(error).__name__}")
+                volume.fail(f"reading its hives failed {how(error)}")
 
     def _in_copy(self, volume: PastVolume, tree: Tree) -> Iterator[OlderSecret]:
         now = self._installation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import how, kind_of
 from forensics.sources.installation import Installation, outcome_of
 
 
@@ -25,6 +26,6 @@ def read_access_list(installation: Installation, item: Entry | str) -> tuple[Sec
     except (NotFound, Unreadable, OSError) as error:
         return None, outcome_of(error).why
     except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
-        message = f"reading its access list failed with {type(error).__name__}"
-        installation.problem(path, "unexpected", message)
+        message = f"reading its access list failed {how(error)}"
+        installation.problem(path, kind_of(error), message)
         return None, message

@@ -11,6 +11,7 @@ from dataclasses import replace
 from forensics.collectors.profiles import tree_path
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import NotFound, Unreadable
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.sources.link_targets import collected_drives
@@ -122,5 +123,5 @@ class Drives:
             except (NotFound, Unreadable) as reason:
                 why = str(reason)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                why = type(error).__name__
+                why = f"opening it failed {how(error)}"
         return Elsewhere(f"lies on drive {letter}, {volume.name}, which was not searched: {why}")

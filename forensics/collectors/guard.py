@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFollowed, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -50,6 +51,7 @@ def guard(installation: Installation, path: str) -> Iterator[Guarded]:
         installation.problem(path, NotObtained.kind, guarded.failure.why or "")
     except Exception as error:
         # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
-        message = f"reading failed with {type(error).__name__}"
-        guarded.failure = Outcome("unreadable", message)
-        installation.problem(path, "unexpected", message)
+        # A lack of memory here says nothing of what lies there.
+        message = f"reading failed {how(error)}"
+        guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
+        installation.problem(path, kind_of(error), message)

@@ -24,6 +24,7 @@ from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
+from forensics.lack_of_memory import suppressed
 from forensics.sources.installation import Installation
 from forensics.tables.key_folder import KeyFolderRow
 
@@ -136,7 +137,7 @@ def pattern_of(container: str) -> str:
 
 
 def _owner(installation: Installation, entry: Entry) -> str | None:
-    with suppress(Exception):  # whatever the libraries behind a tree raise: the sample goes on
+    with suppressed():  # whatever the libraries behind a tree raise: the sample goes on
         descriptor = installation.tree.security_descriptor(entry)
         return None if descriptor is None else parse_security_descriptor(descriptor).owner
     return None

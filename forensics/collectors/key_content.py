@@ -13,6 +13,7 @@ from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import PublicKey
+from forensics.lack_of_memory import suppressed
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind
 
@@ -51,14 +52,14 @@ def parse_key_file(kind: str, data: bytes) -> tuple[KeyFileKind, ParsedKey]:
 
 def peek(installation: Installation, kind: str, entry: Entry) -> ParsedKey | None:
     """Parse a key file that gets no row: one that cannot be read is None, and no problem of its own."""
-    with suppress(Exception):  # a tree or a parser may raise anything on hostile bytes
+    with suppressed():  # a tree or a parser may raise anything on hostile bytes
         return PARSERS[kind](content_of(installation.tree, entry))
     return None
 
 
 def peek_public(installation: Installation, kind: str, entry: Entry) -> list[PublicKey] | None:
     """Return the public halves that lie in clear in a key file, as :func:`peek` does but with less work."""
-    with suppress(Exception):  # as above
+    with suppressed():  # as above
         data = content_of(installation.tree, entry)
         return parse_capi_public_halves(data) if kind == "capi" else list(public_halves(PARSERS[kind](data)))
     return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import field
 
 from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
@@ -18,6 +17,7 @@ from forensics.collectors.name_search import FoundFile, Unsearched, on_other_vol
 from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import find_key_file_name
+from forensics.lack_of_memory import suppressed
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileRow
@@ -130,7 +130,7 @@ def _read(installation: Installation, item: FoundFile, code_page: int | None) ->
         return None
     for kind in _KINDS:
         parsed: ParsedKey | None = None
-        with suppress(Exception):  # a parser may raise anything on hostile bytes
+        with suppressed():  # a parser may raise anything on hostile bytes
             parsed = PARSERS[kind](data)
         if parsed is None or name is None:
             continue

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, KeepsDeleted, NotFound, Tree, Unreadable, WantedNames, damage_of
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.sources.link_targets import collected_drives
@@ -76,7 +77,7 @@ def on_other_volumes(
         except (NotFound, Unreadable) as reason:
             yield Unsearched(f"{volume.name} was not searched: {reason}")
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            yield Unsearched(f"{volume.name} was not searched: {type(error).__name__}")
+            yield Unsearched(f"{volume.name} was not searched: that failed {how(error)}")
 
 
 def _deleted(tree: Tree, wanted: WantedNames, volume: str | None) -> Iterator[FoundFile | Unsearched]:

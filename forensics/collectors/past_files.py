@@ -19,6 +19,7 @@ from forensics.collectors.past_volumes import PastVolume, PastVolumes
 from forensics.disk.shadow_copy import KnowsPresent
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, WantedNames
 from forensics.formats.key_file_name import find_key_file_name
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 
 MAX_NAMED = 10_000
@@ -125,7 +126,7 @@ class PastFiles:
             except (NotFound, Unreadable) as error:
                 volume.fail(f"its files could not be searched: {error}")
             except Exception as error:  # as below
-                volume.fail(f"searching it failed with {type(error).__name__}")
+                volume.fail(f"searching it failed {how(error)}")
             found.searched_for |= new
             found.searches += 1
         return found
@@ -171,5 +172,5 @@ def _changed(tree: Tree, path: str, volume: PastVolume) -> Entry | None:
     except Unreadable as error:
         volume.fail(f"{path} could not be read: {error}")
     except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-        volume.fail(f"{path} could not be read: {type(error).__name__}")
+        volume.fail(f"reading {path} failed {how(error)}")
     return None

@@ -16,9 +16,10 @@ from functools import cached_property
 from forensics.collectors.shadow_copies import FOLDER, known_copies
 from forensics.disk.shadow_copy import ShadowCopy
 from forensics.disk.tree import NotFound, Tree, Unreadable
+from forensics.lack_of_memory import how, is_lack_of_memory, pass_on
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
-from forensics.tables.outcome import PRESENT, Outcome
+from forensics.tables.outcome import PRESENT, Outcome, State
 from forensics.tables.shadow_copy import ShadowCopyRow
 from forensics.tables.shadow_path import shadow_path
 
@@ -53,7 +54,8 @@ class PastVolume:
             except (NotFound, Unreadable) as error:
                 self.outcome = outcome_of(error)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                self.outcome = Outcome("unreadable", f"opening it failed with {type(error).__name__}")
+                state: State = "not_examined" if is_lack_of_memory(error) else "unreadable"
+                self.outcome = Outcome(state, f"opening it failed {how(error)}")
         return self._tree
 
     def fail(self, why: str) -> None:
@@ -122,7 +124,8 @@ class PastVolumes:
                 continue
             try:
                 tree = volume.open()
-            except Exception:  # a volume that does not open is told where its present files are looked for
+            except Exception as error:  # a volume that does not open is told where its present files are looked for
+                pass_on(error)
                 continue
             found += self._list(volume.name, tree)
         return found
@@ -163,7 +166,8 @@ class PastVolumes:
         try:
             known = known_copies(tree)
         except Exception as error:  # as above
-            kept.more = Outcome("unreadable", f"listing them failed with {type(error).__name__}")
+            state: State = "not_examined" if is_lack_of_memory(error) else "unreadable"
+            kept.more = Outcome(state, f"listing them failed {how(error)}")
             return []
         kept.more = known.more
         if len(known.copies) > MOST_COPIES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -14,6 +13,7 @@ from forensics.collectors.machine import CURRENT_VERSION
 from forensics.collectors.registry_view import RegistryView
 from forensics.disk.tree import Entry, NotFound
 from forensics.formats.filetime import filetime
+from forensics.lack_of_memory import pass_on, suppressed
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
@@ -91,7 +91,7 @@ def is_sid(name: str) -> bool:
 
 def folder_exists(installation: Installation, path: str) -> bool:
     """Tell whether a folder is in the tree, without recording anything."""
-    with suppress(Exception):
+    with suppressed():
         return installation.tree.entry(path).is_dir
     return False
 
@@ -102,7 +102,8 @@ def may_exist(installation: Installation, path: str) -> bool:
         return installation.tree.entry(path).is_dir
     except NotFound:
         return False
-    except Exception:  # whatever the libraries behind a tree raise
+    except Exception as error:  # whatever the libraries behind a tree raise
+        pass_on(error)
         return True
 
 
@@ -282,7 +283,7 @@ def _scope(sid: str | None) -> Literal["system", "service", "user"]:
 
 
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
-    with suppress(Exception):
+    with suppressed():
         path = installation.tree.entry(path).path
     parts = installation.really(path).lower().split("/")
     in_windows = path.lower().startswith(f"{installation.windows.lower()}/")

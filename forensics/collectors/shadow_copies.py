@@ -10,10 +10,10 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from forensics.disk.shadow_copy import KnowsPresent, ShadowCopy
 from forensics.disk.tree import KeepsShadowCopies, NotFound, Tree, Unreadable, damage_of
+from forensics.lack_of_memory import suppressed
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -88,7 +88,7 @@ def shadow_copies_beside(installation: Installation) -> list[ShadowCopyRow]:
     for volume in installation.disk_volumes:
         if volume.name == installation.volume or volume.open is None:
             continue
-        with suppress(Exception):  # a volume that does not open is told where its files are looked for
+        with suppressed():  # a volume that does not open is told where its files are looked for
             found += _rows(installation, volume.open(), volume.label(FOLDER), volume.name)
     return found
 

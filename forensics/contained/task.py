@@ -9,6 +9,7 @@ from typing import Any
 
 from forensics.contained.bounds import Bounds, be_bounded
 from forensics.contained.frames import Sender
+from forensics.lack_of_memory import is_lack_of_memory
 from forensics.late_methods import dataclass
 
 NOTHING = b"nothing"
@@ -50,9 +51,11 @@ def do(task: Task, pipe: int) -> None:
                 sender.send(b"F", b"too_large_answer")
             else:
                 sender.send(b"A", answer)
-        except MemoryError:
-            sender.send(b"F", b"too_much_memory")
         except Exception as error:
+            if is_lack_of_memory(error):
+                sender.send(b"F", b"too_much_memory")
+                sender.flush()
+                return
             _tell(error)
             # Its name alone: its text may hold what lies on the disk.
             sender.send(b"F", type(error).__name__.encode())

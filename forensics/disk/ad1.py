@@ -25,6 +25,7 @@ from forensics.disk.evidence_files import open_evidence
 from forensics.disk.image import Image
 from forensics.disk.magic import AD1_MAGIC
 from forensics.disk.tree import NotObtained
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 _SEGMENT_HEADER = 512
@@ -214,6 +215,7 @@ class Ad1:
         try:
             data = packed.decompress(stored, size) + packed.decompress(packed.unconsumed_tail, 1)
         except zlib.error as error:
+            pass_on(error)
             raise NotObtained("its compressed data is damaged in the image") from error
         if len(data) != size or not packed.eof:
             raise NotObtained("a chunk of it has another size than it should have: the image is damaged")

@@ -16,6 +16,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
+from forensics.lack_of_memory import pass_on
 from forensics.tables.hyperv import BitLockerRow
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         opened = bde.unlocked or _try_clear_key(bde)
     except NotObtained:
         raise
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         raise _damaged(error) from error
     tried = [] if opened else _try_keys(bde, keys)
     if not bde.unlocked:
@@ -107,9 +107,8 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         return cast(BinaryIO, bde.open())
     except NotObtained:
         raise
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}; {_SAVE}") from error
 
 
@@ -127,9 +126,8 @@ def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
         _fill(row, bde)
     except NotObtained:
         raise
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         raise _damaged(error) from error
     return bde
 
@@ -183,10 +181,9 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
 def _attempt(bde: BDE, method: str, key: object) -> None:
     try:
         getattr(bde, method)(key)
-    except MemoryError:
-        raise
     # dissect raises several types for a wrong key; their texts may quote it.
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return
 
 

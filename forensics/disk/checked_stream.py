@@ -8,6 +8,7 @@ from typing import BinaryIO
 from dissect.util.stream import AlignedStream
 
 from forensics.disk.notes import Notes
+from forensics.lack_of_memory import pass_on
 
 _PIECE = 64 << 10
 
@@ -64,15 +65,15 @@ class CheckedStream(AlignedStream):
         except NotInImageError:
             raise  # told by the parent of which the bytes were wanted
         except zlib.error as error:
+            pass_on(error)
             raise self._lost(offset, length, "its compressed data is damaged") from error
         except EOFError as error:
             raise self._lost(offset, length, "it lies beyond the end of the file, which is truncated") from error
         except OSError as error:
             raise self._lost(offset, length, error.strerror or str(error)) from error
-        except MemoryError:
-            raise
         # Other texts of libraries may quote the disk.
         except Exception as error:
+            pass_on(error)
             raise self._lost(offset, length, f"its place in the file is damaged ({type(error).__name__})") from error
         if len(data) != length:
             raise self._lost(offset, length, "it lies beyond the end of the file, which is truncated")

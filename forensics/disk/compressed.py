@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
+from forensics.lack_of_memory import pass_on
 
 MAGIC = {
     b"\xfd7zXZ\0": "xz",
@@ -59,10 +60,9 @@ def unpacked_head(file: BinaryIO, kind: str) -> bytes:
     """
     try:
         return next((chunk for chunk in _chunks(file, kind) if chunk), b"")
-    except MemoryError:
-        raise
     # Each decompressor has its own exceptions.
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return b""
 
 
@@ -95,12 +95,11 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     except SourceError:
         target.close()
         raise
-    except MemoryError:
-        target.close()
-        raise
     # Each decompressor has its own exceptions, and all of them mean that the data is not what it should be.
     except Exception as error:
+        pass_on(error)
         target.close()
+        pass_on(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             import tempfile
 
@@ -128,6 +127,8 @@ def _fill(
                 room.take(len(part))
                 target.seek(done)
                 target.write(part)
+            else:
+                room.skip(len(part))
             done += len(part)
         if done > limit:
             raise SourceError(

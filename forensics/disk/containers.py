@@ -18,6 +18,7 @@ from forensics.disk.part_names import following
 from forensics.disk.places import place_of
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
+from forensics.lack_of_memory import pass_on
 
 __all__ = ["Image", "image_kind", "kind_of", "open_disk", "open_image", "refusal"]
 
@@ -123,10 +124,9 @@ def open_disk(image: Image, holder: Holder) -> Disk:
         ) from error
     except OSError as error:
         raise unreadable(image.name, error) from error
-    except MemoryError:
-        raise
     # Libraries raise whatever a header that they do not understand makes them stumble over; their texts may quote it.
     except Exception as error:
+        pass_on(error)
         raise SourceError(
             "damaged",
             f"{image.name} cannot be opened as {image.kind.upper()} ({type(error).__name__}): its header is damaged, "

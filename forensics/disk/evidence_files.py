@@ -156,6 +156,27 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
     return file
 
 
+_SPECIAL = (
+    (stat.S_ISFIFO, "a FIFO (named pipe)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+
+def special_file(mode: int) -> str | None:
+    """Say why what lies in a folder is not opened; None for a file, a folder or a link.
+
+    Args:
+        mode: As ``os.lstat`` tells it.
+    """
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode):
+        return None
+    what = next((name for test, name in _SPECIAL if test(mode)), "a special file")
+    advice = "name it itself to examine it" if stat.S_ISBLK(mode) else "save what it gives to a file, and examine that"
+    return f"{what}, which is not opened in a folder: {advice}"
+
+
 def _refuse_special(path: str | Path, mode: int, may_be_device: bool) -> None:
     if stat.S_ISLNK(mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))

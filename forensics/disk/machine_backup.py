@@ -9,6 +9,7 @@ from typing import BinaryIO
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 BACKUPS = ("vma", "xva", "vbk")
@@ -63,10 +64,9 @@ def open_backup(image: Image, holder: Holder) -> MachineBackup:
         return _opener(image.kind)(image, holder)
     except SourceError:
         raise
-    except MemoryError:
-        raise
     # Libraries raise whatever a header that they do not understand makes them stumble over; their texts may quote it.
     except Exception as error:
+        pass_on(error)
         raise SourceError(
             "damaged",
             f"{image.name} cannot be opened as {image.kind.upper()} ({type(error).__name__}): its header is damaged, "

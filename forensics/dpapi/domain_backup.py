@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import field
-from typing import Any
 
 from forensics.dpapi.dpapi import MASTER_KEY_SIZE
+from forensics.dpapi.impacket_library import impacket_dpapi
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.private_key import RsaPrivateKey
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
@@ -55,11 +56,9 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
 
     Raises:
         FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``, or
-            ``bad_key`` when the numbers are no RSA key.
+            ``bad_key`` when the numbers are no RSA key; ``missing_library``.
     """
-    import impacket.dpapi
-
-    library: Any = impacket.dpapi
+    library = impacket_dpapi()
     if len(data) > MAX_PVK:
         raise FormatError("bad_length", 0, f"a .pvk file has no more than {MAX_PVK} bytes")
     if len(data) < _PVK_HEADER:
@@ -91,9 +90,7 @@ def parse_key_pair(data: bytes) -> RsaPrivateKey:
 
 
 def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
-    import impacket.dpapi
-
-    library: Any = impacket.dpapi
+    library = impacket_dpapi()
     try:
         parsed = library.PRIVATE_KEY_BLOB(blob)
         n, p, q, dp, dq, qi, d = (
@@ -101,9 +98,8 @@ def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
             for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
         )
         e = int(parsed["rsapubkey"]["pubexp"])
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
         raise FormatError("truncated", offset, "the private key blob is not whole") from None
     key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)

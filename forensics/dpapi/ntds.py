@@ -22,6 +22,7 @@ from dissect.database.ese.record import Record
 from forensics.dpapi.domain_backup import parse_key_pair
 from forensics.formats.errors import FormatError
 from forensics.formats.private_key import RsaPrivateKey
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 MAX_PAGES = 2_000_000
@@ -87,9 +88,8 @@ def read_directory(stream: BinaryIO, boot_key: bytes, wanted: Collection[str]) -
         raise
     except KeyError:
         raise FormatError("no_directory", 0, "it has not the tables and columns of a directory") from None
-    except MemoryError:
-        raise
     except Exception as error:  # whatever the library raises on damaged or hostile bytes, whose text may hold some
+        pass_on(error)
         raise FormatError("catalog_not_read", 0, f"its catalog cannot be read ({type(error).__name__})") from None
     keys, unusable = _opened(search, boot_key)
     return DirectoryKeys(keys, unusable, sorted(search.others), state != _CLEAN, search.not_read)
@@ -168,9 +168,8 @@ class _Search:
                     self._secret(record)
                 if record.get(_PEK_LIST, raw=True) is not None:
                     self._keep(self.lists, record, _PEK_LIST)
-            except MemoryError:
-                raise
-            except Exception:  # as above
+            except Exception as error:  # as above
+                pass_on(error)
                 self._lost_objects += 1
         if self.not_read is None and (self._lost_pages or self._lost_objects):
             self.not_read = f"{self._lost_pages} of its pages and {self._lost_objects} of its objects cannot be read"
@@ -188,9 +187,8 @@ class _Search:
                 page = self._database.page(number)
                 nodes = list(page.nodes())
                 is_leaf = page.is_leaf
-            except MemoryError:
-                raise
-            except Exception:  # as above
+            except Exception as error:  # as above
+                pass_on(error)
                 self._lost_pages += 1
                 continue
             if is_leaf:
@@ -257,9 +255,8 @@ def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey],
                     keys[guid] = parse_key_pair(pek.decrypt(value))
                 except FormatError as error:
                     unusable[guid] = error.message
-                except MemoryError:
-                    raise
                 except Exception as error:  # as above
+                    pass_on(error)
                     unusable[guid] = f"its protection cannot be undone ({type(error).__name__})"
         if guid in keys:
             unusable.pop(guid, None)
@@ -270,8 +267,7 @@ def _pek(sealed: bytes, boot_key: bytes) -> PEK | None:
     try:
         pek = PEK(sealed)
         pek.unlock(boot_key)
-    except MemoryError:
-        raise
-    except Exception:  # a wrong key, or a list that is none
+    except Exception as error:  # a wrong key, or a list that is none
+        pass_on(error)
         return None
     return pek

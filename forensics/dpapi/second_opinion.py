@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from forensics.dpapi.domain_backup import DomainBackupKey
+from forensics.dpapi.impacket_library import impacket_dpapi
 from forensics.formats.alg_id import CALG_HMAC, CALG_SHA1
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile
+from forensics.lack_of_memory import pass_on
 
 Opinion = Literal["agrees", "disagrees", "cannot_judge"]
 
@@ -22,12 +24,13 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
         pre: Pre-key.
         ours: The 64 bytes we found, None when the pre-key opened nothing.
     """
-    library = _impacket()
+    library = impacket_dpapi()
     try:
         file = library.MasterKeyFile(raw_file)
         start = len(file)
         theirs = library.MasterKey(raw_file[start : start + file["MasterKeyLen"]]).decrypt(pre)
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         # impacket raises whatever its structures ran into: then it has no opinion.
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
@@ -43,7 +46,7 @@ def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes
     """
     if file.domain is None or file.domain.version != _IMPACKET_DOMAIN_VERSION or key.key.d is None:
         return "cannot_judge"
-    library = _impacket()
+    library = impacket_dpapi()
     from Crypto.Cipher import PKCS1_v1_5
     from Crypto.PublicKey import RSA
 
@@ -59,7 +62,8 @@ def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes
     except ValueError:
         # A section of another length than the key: its way to say no.
         theirs = None
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
 
@@ -77,19 +81,13 @@ def second_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes, ours: bytes 
     """
     if entropy and blob.hash_algorithm in (CALG_SHA1, CALG_HMAC):
         return "cannot_judge"
-    library = _impacket()
+    library = impacket_dpapi()
     try:
         theirs = library.DPAPI_BLOB(blob.raw).decrypt(master_key, entropy or None)
     except ValueError:
         # impacket looks at the padding before the MAC: broken padding is its way to say no.
         theirs = None
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
-
-
-def _impacket() -> Any:
-    # Imported here, since it takes longer than a whole examination.
-    import impacket.dpapi
-
-    return impacket.dpapi

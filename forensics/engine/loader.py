@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.disk.below import Below
 from forensics.engine.beside import PARTS, rule_of
 from forensics.engine.compiled_rules import CompiledRules
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
+MOST_NAMES = 100_000
+"""Format: files and folders in the folder of one rule pack, rules or not."""
 LARGEST_PACK = 32 << 20
 """Format: bytes of the files of one rule pack."""
 SECONDS_TO_CHECK_ONE = 2.0
@@ -208,7 +211,12 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         problems.append(Problem(path, 1, "there is no such folder of rules"))
         return []
-    sizes = _yaml_files(path)
+    sizes, is_cut = _yaml_files(path)
+    if is_cut:
+        problems.append(
+            Problem(path, 1, f"more than {MOST_NAMES} files and folders: name the folder of the rules alone")
+        )
+        return []
     files = sorted(sizes)
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
@@ -228,19 +236,20 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     return rules
 
 
-def _yaml_files(folder: Path) -> dict[Path, int]:
-    """Return the YAML files of a folder and those inside it, with their sizes in bytes."""
-    found = {}
-    for place, _, names in os.walk(folder):
-        for name in names:
-            if os.path.splitext(name)[1].lower() not in _SUFFIXES:
-                continue
-            path = os.path.join(place, name)
-            with suppress(OSError):
-                status = os.stat(path)
-                if stat.S_ISREG(status.st_mode):
-                    found[Path(path)] = status.st_size
-    return found
+def _yaml_files(folder: Path) -> tuple[dict[Path, int], bool]:
+    """Return the YAML files of a folder and those inside it, with their sizes in bytes, and whether there is more."""
+    found: dict[Path, int] = {}
+    below = Below(folder, MOST_NAMES)
+    for entry in below:
+        if len(found) > MOST_FILES:
+            break
+        if os.path.splitext(entry.name)[1].lower() not in _SUFFIXES:
+            continue
+        with suppress(OSError):
+            status = entry.stat()
+            if stat.S_ISREG(status.st_mode):
+                found[Path(entry.path)] = status.st_size
+    return found, below.is_cut
 
 
 def _read(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from forensics.across_machines import COMPARISONS
 from forensics.examining.examined import ExaminedSource
-from forensics.examining.own_failure import where
+from forensics.examining.own_failure import kind_of, where
 from forensics.late_methods import dataclass
 from forensics.sources.former import mark_alone
 from forensics.tables.former_windows import without_former
@@ -142,7 +142,7 @@ class Across:
             yield
         except Exception as error:
             _log.debug("while %s", step, exc_info=True)
-            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=where(error)))
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind=kind_of(error), message=where(error)))
 
     def count_data_disks(self) -> None:
         """Count the disks that were read whole and hold no Windows as examined, unless there is nothing else."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from forensics.lack_of_memory import KIND, WHY, is_lack_of_memory
+
+
+def kind_of(error: Exception) -> str:
+    """Return the kind of the problem that it is."""
+    return KIND if is_lack_of_memory(error) else "internal_error"
+
 
 def where(error: Exception) -> str:
     """Return one sentence about an exception that nobody foresaw, or a lack of memory."""
-    if isinstance(error, MemoryError):
-        return "more memory was needed than there is, or than one source may take: fewer --jobs leave more to each"
+    if is_lack_of_memory(error):
+        return WHY
     # Not the exception's own text: a library may have put disk content or key material into it.
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "forensics" in Path(f.filename).parts] or list(frames)

@@ -15,7 +15,7 @@ from forensics.chain.vault import open_vault
 from forensics.contained.child import is_possible
 from forensics.examining.across import Across
 from forensics.examining.in_this_process import InThisProcess
-from forensics.examining.own_failure import where
+from forensics.examining.own_failure import kind_of, where
 from forensics.examining.settings import Settings
 from forensics.tables.record import ProblemRow
 
@@ -112,7 +112,7 @@ def _domain_keys(
         answer = examiner.find_keys(settings, [each for each in controllers if whole.has(each.machine_id)], wanted)
     except Exception as error:
         _log.debug("while looking for backup keys of domains", exc_info=True)
-        return None, [ProblemRow(machine_id=0, source_path="", kind="internal_error", message=where(error))]
+        return None, [ProblemRow(machine_id=0, source_path="", kind=kind_of(error), message=where(error))]
     return answer, answer.problems
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.examining.examined import ExaminedSource
-from forensics.examining.own_failure import where
+from forensics.examining.own_failure import kind_of, where
 from forensics.late_methods import dataclass
 from forensics.sources.backup_hives import show_backups
 from forensics.sources.choices import Choices
@@ -102,7 +102,7 @@ class _OneSource:
             self._found.failed(error.kind, error.message)
         except Exception as error:
             _log.debug("while opening %s", self._path, exc_info=True)
-            self._found.failed("internal_error", where(error))
+            self._found.failed(kind_of(error), where(error))
         return self._found
 
     @contextmanager
@@ -112,7 +112,7 @@ class _OneSource:
             yield
         except Exception as error:
             _log.debug("while %s", step, exc_info=True)
-            row = ProblemRow(machine_id=0, source_path="", kind="internal_error", message=where(error))
+            row = ProblemRow(machine_id=0, source_path="", kind=kind_of(error), message=where(error))
             self._found.rows.append(row)
 
     def _installations(self, opened: Source) -> None:
@@ -215,7 +215,7 @@ class _OneSource:
             return any(evidence.vms for evidence in found)
         except Exception as error:
             _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)
-            opened.problem(opened.path, "internal_error", where(error))
+            opened.problem(opened.path, kind_of(error), where(error))
             return False
 
     def _installation(self, installation: Installation) -> None:
@@ -224,7 +224,7 @@ class _OneSource:
             self._found.rows += self._examined(installation)
         except Exception as error:
             _log.debug("while examining %s", installation.source_path, exc_info=True)
-            installation.problem(installation.windows, "internal_error", where(error))
+            installation.problem(installation.windows, kind_of(error), where(error))
         if installation.mixed:
             self._found.mixed[installation.machine_id] = installation.mixed
         self._found.rows += [*installation.problems, *installation.coverage]
@@ -254,7 +254,7 @@ class _OneSource:
         except Exception as error:
             # The evidence stands without the verdicts.
             _log.debug("while judging %s", installation.source_path, exc_info=True)
-            installation.problem(installation.windows, "internal_error", where(error))
+            installation.problem(installation.windows, kind_of(error), where(error))
             return list(rows_of(evidence))
         made = _with_history(judge, judged.rows, self._run.choices.history)
         replaced = {row.table for row in made}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from forensics.disk.below import Below
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.places import is_url, place_of
 from forensics.fleet.disk_record import InputIdentity
@@ -17,6 +18,8 @@ HEAD = 132 << 10
 """Format: bytes of a file whose digest tells it apart: the two headers of a VHDX, and where others have theirs."""
 MAX_FILES = 50_000
 """Evidence: files of a folder whose names, sizes and times tell whether it changed."""
+_MOST_NAMES = 200_000
+"""Evidence: files and folders in a folder that are looked at for that."""
 
 
 def identity_of(path: str, members: Sequence[str] = ()) -> InputIdentity:
@@ -60,26 +63,12 @@ def _state(path: Path) -> _State:
 
 
 def _below(folder: Path) -> Iterator[_State]:
-    return islice(_walk(str(folder)), MAX_FILES)
-
-
-def _walk(folder: str) -> Iterator[_State]:
-    pending = [folder]
-    while pending:
+    for entry in islice(Below(folder, _MOST_NAMES), MAX_FILES):
         try:
-            with os.scandir(pending.pop()) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            status = entry.stat(follow_symlinks=False)
+            yield entry.path, status.st_size, status.st_mtime_ns // 1000
         except OSError:
-            continue
-        for entry in entries:
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                else:
-                    status = entry.stat(follow_symlinks=False)
-                    yield entry.path, status.st_size, status.st_mtime_ns // 1000
-            except OSError:
-                yield entry.path, None, None
+            yield entry.path, None, None
 
 
 def _add_head(digest: hashlib._Hash, path: Path) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import field
 from pathlib import Path
 
 from forensics.disk.configurations import configuration_kind
+from forensics.disk.evidence_files import special_file
 from forensics.disk.places import is_url, place_of
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
@@ -18,6 +19,7 @@ from forensics.sources.folder_tree import FolderTree, folder_tree
 from forensics.sources.layout import WindowsRoot, machine_of
 from forensics.sources.listed_files import listed_files
 from forensics.sources.peek import Link, peek
+from forensics.sources.upload_in_pieces import UploadInPieces
 from forensics.sources.vm_files import is_configuration
 
 _BY_NAME = "told by its name alone, as it lies on a server: name it itself to have it examined"
@@ -105,7 +107,7 @@ def _by_content(result: Listed, path: Path, seen: FileKind | Link | None) -> Non
         result.exports.append(folder)
         result.parts_of_exports.append(path)
     elif seen is None:
-        result.not_evidence[path] = None
+        result.not_evidence[path] = _why_not_looked_at(path)
     elif isinstance(seen, Link):
         result.failed[path] = f"a symbolic link to {seen.target}: name that itself"
     elif seen.kind in ("hive", "reg", "windows_backup"):
@@ -167,14 +169,18 @@ def _folder_of(tree: FolderTree, root: WindowsRoot) -> Path:
 
 
 def _path(entry: Entry) -> Path:
-    return Path(str(entry.handle))
+    handle = entry.handle
+    return Path(str(handle.stored if isinstance(handle, UploadInPieces) else handle))
 
 
 def _at(tree: FolderTree, path: str) -> Path:
+    """Return what lies at a path of a tree; for folders that are one but for their case, the one that holds them."""
     try:
-        return Path(str(tree.entry(path).handle))
+        entry = tree.entry(path)
     except (NotFound, Unreadable):
         return Path(tree.root) / path
+    is_one = isinstance(entry.handle, str | UploadInPieces)
+    return _path(entry) if is_one else _at(tree, path.rpartition("/")[0])
 
 
 def _account(result: Listed, top: Path) -> None:
@@ -188,7 +194,15 @@ def _account(result: Listed, top: Path) -> None:
         if str(path).casefold() in folded:
             result.take(path, FileKind("raw"))
         else:
-            result.not_evidence[path] = None
+            result.not_evidence[path] = _why_not_looked_at(path)
+
+
+def _why_not_looked_at(path: Path) -> str | None:
+    """Say of what is no file that it is none; None for a file, whose content told that it is no evidence."""
+    try:
+        return special_file(os.lstat(path).st_mode)
+    except OSError as error:
+        return f"not looked at: {error.strerror or error}"
 
 
 def _files_below(top: Path, closed: set[Path]) -> Iterator[Path]:

@@ -38,7 +38,7 @@ def locked(dataset: Dataset) -> Iterator[None]:
 def is_running(dataset: Dataset) -> bool:
     """Tell whether a run holds the lock."""
     try:
-        descriptor = os.open(_place(dataset), os.O_RDWR)
+        descriptor = os.open(_place(dataset), os.O_RDONLY)
     except OSError:
         return False
     try:

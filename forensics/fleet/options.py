@@ -14,10 +14,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from forensics.disk.below import Below
 from forensics.late_methods import dataclass
 
 _MOST_RULE_FILES = 20_000
-"""Evidence: files of folders of rules whose change is noticed."""
+"""Evidence: files and folders in those of rules whose change is noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +78,30 @@ class FleetOptions:
         """
         try:
             told = json.loads(text)
+            if not isinstance(told, dict):
+                raise TypeError
             known = {f.name: told[f.name] for f in fields(cls) if f.name in told}
             pairs = {n: tuple(tuple(pair) for pair in known.get(n, ())) for n in ("passwords", "nt_hashes")}
             lists = {n: tuple(known.get(n, ())) for n in ("domain_backup_keys", "rules")}
-            return cls(**(known | pairs | lists))
+            read = cls(**(known | pairs | lists))
         except (TypeError, KeyError, RecursionError) as error:
             raise ValueError("no options") from error
+        if not read._is_sound():
+            raise ValueError("no options")
+        return read
+
+    def _is_sound(self) -> bool:
+        """Tell whether every value is of its kind: a dataset may have come from a stranger."""
+        paths = (*(getattr(self, name) for name in _PATHS), *self.domain_backup_keys, *self.rules)
+        pairs = (*self.passwords, *self.nt_hashes)
+        texts = [path for path in (*paths, *(text for pair in pairs for text in pair)) if path is not None]
+        numbers = [self.image, self.partition, self.seconds, None if self.offset == "search" else self.offset]
+        return (
+            all(len(pair) == 2 for pair in pairs)
+            and all(type(text) is str and "\0" not in text for text in texts)
+            and all(number is None or type(number) is int for number in numbers)
+            and type(self.regback) is type(self.second_opinion) is bool
+        )
 
     def beside(self, before: FleetOptions) -> FleetOptions:
         """Return these, with what a dataset knows from before where nothing is given now."""
@@ -91,13 +110,7 @@ class FleetOptions:
     @property
     def files(self) -> list[Path]:
         """The files and folders that every worker must reach."""
-        single = (
-            self.recovery_key_file,
-            self.password_file,
-            self.bek_file,
-            self.archive_password_file,
-            self.signed_urls,
-        )
+        single = (getattr(self, name) for name in _PATHS)
         several = (*(file for _, file in (*self.passwords, *self.nt_hashes)), *self.domain_backup_keys, *self.rules)
         return [Path(path) for path in (*single, *several) if path is not None]
 
@@ -130,6 +143,7 @@ class FleetOptions:
         }
 
 
+_PATHS = ("recovery_key_file", "password_file", "bek_file", "archive_password_file", "signed_urls")
 _AS_THEY_ARE = (
     "password_file",
     "bek_file",
@@ -148,10 +162,9 @@ _AS_THEY_ARE = (
 def _states(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         yield _state(path)
-        if path.is_dir():
-            below = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
-            for _, each in zip(range(_MOST_RULE_FILES), below, strict=False):
-                yield _state(each)
+        if os.path.isdir(path):
+            for entry in Below(path, _MOST_RULE_FILES):
+                yield _state(Path(entry.path))
 
 
 def _state(path: Path) -> str:

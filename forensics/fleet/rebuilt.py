@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +15,11 @@ from forensics.fleet.dataset import FOLDED, Dataset
 from forensics.fleet.machine_number import on_disk
 from forensics.fleet.part import columns_of
 from forensics.fleet.stored import keys_of, read_parquet
+from forensics.report.exports.flat import SOURCE
 from forensics.tables.finding import Finding
 from forensics.tables.finding_json import from_json
 from forensics.tables.machine_numbers import renumbered
-from forensics.tables.registry import ROW_CLASSES, column_specs
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 
@@ -43,11 +45,12 @@ def rebuilt_case(connection: duckdb.DuckDBPyConnection, dataset: Dataset, disk: 
         raise KeyError(disk)
     rows: list[Row] = []
     for name, row_class in ROW_CLASSES.items():
-        lists = [column.name for column in column_specs(name) if column.kind == "list" and not column.nullable]
+        specs = column_specs(name)
+        lists = [column.name for column in specs if column.kind == "list" and not column.nullable]
         for cells in _rows(connection, dataset, name, disk):
             # A row of an earlier version lacks columns that have come since.
             empty: dict[str, list[str]] = {column: [] for column in lists if cells.get(column) is None}
-            rows.append(renumbered(row_class(**(cells | empty)), on_disk))
+            rows.append(renumbered(row_class(**_checked(cells | empty, specs)), on_disk))
     sources = [_source(cells) for cells in _rows(connection, dataset, "source", disk)]
     findings = [from_json(json.loads(cells["json"])) for cells in _rows(connection, dataset, "finding", disk)]
     findings += _across(connection, disk)
@@ -89,5 +92,32 @@ def _files(dataset: Dataset, table: str, disk: str) -> list[Path]:
 
 
 def _source(cells: dict[str, Any]) -> SourceEntry:
-    numbers = [on_disk(int(number)) for number in cells["machine_ids"] or ()]
-    return SourceEntry(**(cells | {"machine_ids": numbers}))
+    numbers = cells.get("machine_ids") or ()
+    told = _checked(cells | {"machine_ids": list(numbers)}, SOURCE)
+    return SourceEntry(**(told | {"machine_ids": [on_disk(int(number)) for number in numbers]}))
+
+
+_KINDS: Mapping[str, type] = {"text": str, "integer": int, "boolean": bool, "datetime": datetime, "list": list}
+
+
+def _checked(cells: dict[str, Any], specs: Sequence[ColumnSpec]) -> dict[str, Any]:
+    """Return a row of which every cell is what its column holds, as one that keymortem wrote is.
+
+    Raises:
+        ValueError: One is not, in a dataset that somebody else wrote.
+    """
+    for spec in specs:
+        cell = cells.get(spec.name)
+        if cell is None:
+            if spec.name in cells and not spec.nullable:
+                raise ValueError(f"column {spec.name}: a value is missing")
+            continue
+        items = cell if type(cell) is list else [cell]
+        is_text = spec.kind == "list" and all(type(item) is str for item in items)
+        if type(cell) is not _KINDS[spec.kind] or not (is_text or spec.kind != "list"):
+            raise ValueError(f"column {spec.name}: a value of another kind")
+        if spec.possible_values and any(item not in spec.possible_values for item in items):
+            raise ValueError(f"column {spec.name}: none of its words")
+        if isinstance(cell, datetime) and cell.tzinfo is None:
+            raise ValueError(f"column {spec.name}: a time of no zone")
+    return cells

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from forensics.fleet.part import write_part, write_records
 from forensics.fleet.plan import Plan, plan
 from forensics.fleet.status import FleetStatus, fleet_status
 from forensics.fleet.task import Done, Job
-from forensics.given_secrets import given_secrets
+from forensics.given_secrets import check_second_opinion, given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices, checked
 from forensics.sources.servers import asked_servers, signatures, without_secrets
@@ -246,11 +247,13 @@ class _Run:
 def _check(options: FleetOptions) -> None:
     """Refuse what is wrong with options before anything is examined."""
     for path in options.files:
-        if not path.exists():
+        if not os.path.exists(path):
             raise SourceError("unreadable", f"{path} cannot be read: it is not there")
     told = options.arguments()
     checked(Choices(offset=options.offset, partition=options.partition, image=options.image, regback=options.regback))
     try:
+        if options.second_opinion:
+            check_second_opinion()
         given_secrets(told["passwords"], told["nt_hashes"], options.domain_backup_keys)
         if told["recovery_key"] is not None:
             recovery_password(told["recovery_key"])

@@ -24,6 +24,7 @@ from forensics.fleet.disk_record import DiskRecord, Failure, State
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import write_part
 from forensics.fleet.rules_across import rules_across
+from forensics.lack_of_memory import is_lack_of_memory
 from forensics.late_methods import dataclass
 from forensics.sources.same_evidence import said_of
 from forensics.tables.source import SourceEntry
@@ -117,11 +118,11 @@ def _examined(job: Job) -> tuple[DiskRecord, Case | None]:
     record = job.record
     try:
         case = examine(*job.sources, **job.options.arguments(), as_of=record.as_of, strict=False)
-    except MemoryError:
-        return _failed(record, "memory", "it takes more memory than its worker has"), None
     except (SourceError, RulePackError) as error:
         return _failed(record, "source", getattr(error, "message", None) or str(error)), None
     except Exception as error:
+        if is_lack_of_memory(error):
+            return _failed(record, "memory", "it takes more memory than its worker has"), None
         # Without its text, into which a library may have put what is secret.
         where = f"keymortem failed on it ({type(error).__name__}): examine it by itself with --debug, and report that"
         return _failed(record, "internal", where), None

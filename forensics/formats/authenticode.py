@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -88,10 +89,9 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
             found.append(_signature(blob, signed))
         except (FormatError, ImportError):
             raise
-        except MemoryError:
-            raise
         # asn1crypto lets through whatever Python raises over bytes that are not what they say.
         except Exception as error:
+            pass_on(error)
             raise FormatError("bad_signature", start, f"the signature is damaged ({type(error).__name__})") from None
     return tuple(found)
 
@@ -107,9 +107,8 @@ def _certificate_table(data: bytes) -> tuple[int, int, int, int]:
         return checksum, entry.get_file_offset(), entry.VirtualAddress, entry.Size
     except IndexError:
         raise FormatError("bad_pe", 0, "the headers have no room for a certificate table") from None
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         # Mostly PEFormatError, but not only: pefile, too, meets bytes nobody thought of.
         reason = str(error)[:100] if isinstance(error, pefile.PEFormatError) else type(error).__name__
         raise FormatError("bad_pe", 0, f"no readable PE file: {reason}") from None
@@ -243,10 +242,9 @@ def _issuer_thumbprint(certificate: x509.Certificate, certificates: list[bytes])
             if authority.subject != certificate.issuer or not _is_sane(authority):
                 continue
             certificate.verify_directly_issued_by(authority)
-        except MemoryError:
-            raise
         # Not the one, or not readable: either way it proves nothing.
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             continue
         return hashlib.sha1(der).hexdigest().upper()
     return None

@@ -25,6 +25,7 @@ from forensics.formats.certificate_der import (
 from forensics.formats.errors import FormatError
 from forensics.formats.oid_names import eku_name, signature_name
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -190,9 +191,8 @@ def _readers(der: bytes, parts: CertificateParts) -> Readers:
 
     try:
         library = _LibraryCertificate(x509.load_der_x509_certificate(der))
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return [lenient]
     return [lambda: library, lenient]
 
@@ -207,9 +207,8 @@ def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
     for reader in readers:
         try:
             fill(reader())
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             problem = _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
         else:
             return None
@@ -230,9 +229,8 @@ def _fill_key(read: Reader, parts: CertificateParts, found: Fields) -> None:
     found["key_algorithm"] = _KEY_ALGORITHMS.get(oid, oid)
     try:
         key = read.public_key()
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         public: PublicKey | None = lax_rsa_key(parts.public_key_info)
         if public is None:
             raise

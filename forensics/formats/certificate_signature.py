@@ -11,6 +11,7 @@ import warnings
 from forensics.formats.certificate_der import certificate_parts, expect
 from forensics.formats.errors import FormatError
 from forensics.formats.lenient_certificate import LenientCertificate
+from forensics.lack_of_memory import pass_on
 
 _SEQUENCE, _BIT_STRING = 0x30, 0x03
 _HASHES = {"SHA1": (5, "1"), "SHA256": (11, "3.2"), "SHA384": (12, "3.3"), "SHA512": (13, "3.4")}
@@ -38,9 +39,8 @@ def is_signed_by(certificate: bytes, issuer: bytes) -> bool | None:
         lower.verify_directly_issued_by(upper)
     except InvalidSignature:
         return False
-    except MemoryError:
-        raise
-    except Exception:  # names that differ in their encoding, keys and hashes that the library does not know
+    except Exception as error:  # names that differ in their encoding, keys and hashes that the library does not know
+        pass_on(error)
         return None
     return True
 
@@ -65,9 +65,8 @@ def _read_leniently(certificate: bytes, issuer: bytes) -> bool | None:
             return None
     except InvalidSignature:
         return False
-    except MemoryError:
-        raise
-    except Exception:  # what is no certificate, and keys that the library refuses
+    except Exception as error:  # what is no certificate, and keys that the library refuses
+        pass_on(error)
         return None
     return True
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from forensics.formats.certificate_der import CertificateParts, expect, object_identifier, read_element
 from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -97,9 +98,8 @@ class LenientCertificate:
         for _, content in fields:
             try:
                 yield from x509.load_der_x509_certificate(_certificate_with(content)).extensions
-            except MemoryError:
-                raise
             except Exception as error:
+                pass_on(error)
                 refused = refused or error
         if refused is not None:
             raise refused

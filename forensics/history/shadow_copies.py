@@ -14,6 +14,7 @@ from forensics.disk.shadow_copy import ShadowCopy
 from forensics.disk.tree import NotFound, Tree, Unreadable, damage_of
 from forensics.history.needed_files import NeededFile, NeededFiles
 from forensics.history.places import Places, named_in
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.shadow_path import shadow_path
@@ -75,7 +76,7 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
         except (NotFound, Unreadable) as reason:
             seen.why = seen.why or f"the one of {_time(copy)}: {reason}"
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            seen.why = seen.why or f"the one of {_time(copy)}: reading it failed with {type(error).__name__}"
+            seen.why = seen.why or f"the one of {_time(copy)}: reading it failed {how(error)}"
     if len(dated) < len(copies[:MAX_COPIES]):
         seen.why = seen.why or "one of them has no time"
     for file in needed.files:

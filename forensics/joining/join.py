@@ -17,6 +17,7 @@ from forensics.joining.data_disks import count_data_disks
 from forensics.joining.part import Part
 from forensics.joining.same_sources import count_once, told_once
 from forensics.joining.turn import turn
+from forensics.lack_of_memory import KIND, is_lack_of_memory
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.tables.database import CaseFileError
 from forensics.tables.former_windows import without_former
@@ -153,5 +154,8 @@ def _told(step: str, problems: list[Row]) -> Iterator[None]:
         yield
     except Exception as error:
         _log.debug("while %s", step, exc_info=True)
+        kind = "internal_error"
         message = f"keymortem failed while {step} ({type(error).__name__}); please report it, --debug shows details"
-        problems.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+        if is_lack_of_memory(error):
+            kind, message = KIND, f"there is not memory enough for {step}"
+        problems.append(ProblemRow(machine_id=0, source_path="", kind=kind, message=message))

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from forensics.disk.tree import NotObtained
+from forensics.lack_of_memory import pass_on
 from forensics.registry.base_block import BASE_BLOCK_SIZE
 from forensics.registry.log_entries import SECTOR
 
@@ -50,6 +51,7 @@ class HiveBytes:
             self._stream.seek(BASE_BLOCK_SIZE + offset)
             data = self._stream.read(_BLOCK)
         except Exception as error:  # whatever the libraries behind a tree raise
+            pass_on(error)
             raise NotObtained(f"hive data at byte {BASE_BLOCK_SIZE + offset} cannot be read: {error}") from error
         first = offset // SECTOR
         patches = [n for n in range(first, first + _BLOCK // SECTOR) if n in self._overlay] if self._overlay else []

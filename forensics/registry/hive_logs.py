@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 from forensics.registry.base_block import CHECKED_SIZE, BaseBlock, FileType, parse_base_block
 from forensics.registry.log_entries import (
@@ -81,6 +82,7 @@ class _Log:
                 self.stream.seek(offset)
                 data = self.stream.read(size)
             except Exception as error:  # whatever the libraries behind a tree raise
+                pass_on(error)
                 raise FormatError("not_obtained", offset, f"{self.name} cannot be read: {error}") from error
         if len(data) != size:
             raise FormatError("truncated", offset, f"{self.name} does not hold {size} bytes there")
@@ -135,6 +137,7 @@ def _open_log(name: str, stream: BinaryIO, size: int, report: Report) -> _Log | 
         report("log_unusable", f"{name}: {error.message}", error.offset)
         return None
     except Exception as error:  # whatever the libraries behind a tree raise
+        pass_on(error)
         report("log_unreadable", f"{name}: {error}", None)
         return None
     if not base.checksum_ok:

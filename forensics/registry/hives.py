@@ -10,6 +10,7 @@ from typing import BinaryIO
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotObtained, Tree
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import pass_on
 from forensics.registry.base_block import BASE_BLOCK_SIZE, CHECKED_SIZE, BaseBlock, parse_base_block
 from forensics.registry.cells import KeyNode
 from forensics.registry.hive_bytes import HiveBytes
@@ -71,6 +72,7 @@ def _base_block(stream: BinaryIO, path: str) -> tuple[BaseBlock | None, FormatEr
     except FormatError as error:
         return None, error
     except Exception as error:  # whatever the libraries behind a tree raise
+        pass_on(error)
         raise NotObtained(f"{path} cannot be read: {error}") from error
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Value
 from forensics.registry.hive_logs import Report
@@ -194,6 +195,7 @@ class _Reader:
         except FormatError as error:
             self._fail(path, error)
         except Exception as error:  # whatever the libraries behind a tree raise
+            pass_on(error)
             self._report("unreadable", f"{path}: {error}", None)
 
     def _fail(self, path: str, error: FormatError) -> None:

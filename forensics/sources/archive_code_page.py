@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from forensics.disk.tree import NotFound, Unreadable
+from forensics.lack_of_memory import suppressed
 from forensics.registry.hive import Hive
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.layout import find_layout
@@ -65,7 +66,7 @@ def _of_machine(tree: ArchiveTree) -> tuple[list[str], list[str]]:
     pages: list[str] = []
     folders: list[str] = []
     for name, hive in _hives(tree):
-        with suppress(Exception):  # what is wrong with a hive is told where it is examined
+        with suppressed():  # what is wrong with a hive is told where it is examined
             if name == "SYSTEM":
                 pages += _pages(hive)
             else:

@@ -70,9 +70,9 @@ def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
     if any(block):
         message = f"the archive is damaged or cut short at the header of a member: the rest is not read; {_UNSEEN}"
         return ArchiveDamage("damaged", message, end)
-    at = end + _BLOCK
+    at, zeros = end + _BLOCK, bytes(_CHUNK)
     while at < end + MAX_BEHIND_TAR and (chunk := file.read(_CHUNK)):
-        if any(chunk):
+        if chunk != zeros[: len(chunk)]:
             at += len(chunk) - len(chunk.lstrip(b"\0"))
             message = f"the archive goes on behind what looks like its end: the rest is not read; {_UNSEEN}"
             return ArchiveDamage("damaged", message, at)

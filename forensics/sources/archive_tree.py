@@ -16,6 +16,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
+from forensics.lack_of_memory import pass_on
 from forensics.sources.archive_damage import ArchiveDamage
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 
@@ -117,10 +118,9 @@ class ArchiveTree(CollectedTree):
         try:
             with self._stream(entry.handle) as member:
                 return member.read(count)
-        except MemoryError:
-            raise
         # Whatever a damaged archive makes the libraries stumble over.
         except Exception as error:
+            pass_on(error)
             raise self._why(entry.handle, error) from error
 
     def unpack(self, entry: Entry, target: BinaryIO, progress: Callable[[int], None]) -> None:
@@ -138,9 +138,8 @@ class ArchiveTree(CollectedTree):
             self._refuse(entry.handle, LEAST_LIMIT)
             with self._stream(entry.handle) as member:
                 fill(member, target, self._size(entry.handle), self._extents(entry.handle), progress)
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             raise self._why(entry.handle, error) from error
 
     def hand_over(self, entry: Entry, target: Path) -> bool:
@@ -152,9 +151,8 @@ class ArchiveTree(CollectedTree):
             self._refuse(handle, _LEAST_FILE)
             with self._stream(handle) as member:
                 return _held(member, self._size(handle), self._extents(handle))
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             raise self._why(handle, error) from error
 
     def _stream(self, handle: object) -> IO[bytes]:
@@ -262,9 +260,12 @@ def fill(
     if size > MAX_MEMBER:
         raise NotObtained(f"{size} bytes: too large for a file of a collection")
     room = None if isinstance(target, io.BytesIO) else Room()
+    written = 0
     for start, length in extents if extents is not None else [(0, size)]:
         if extents is not None:
             member.seek(start)
+        if room is not None:
+            room.skip(max(0, min(start, size) - written))
         end = min(start + length, size)
         while start < end:
             chunk = member.read(min(_COPY, end - start))
@@ -275,10 +276,15 @@ def fill(
                     room.take(len(chunk))
                 target.seek(start)
                 target.write(chunk)
+            elif room is not None:
+                room.skip(len(chunk))
             start += len(chunk)
             progress(start)
+        written = max(written, start)
     if extents is not None:
         member.seek(size)
+    if room is not None:
+        room.skip(max(0, size - written))
     # The last read checks the sum over the whole member.
     if member.read(1):
         raise NotObtained("longer than the archive says")

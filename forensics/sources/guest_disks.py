@@ -11,6 +11,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.vhdx.reader import open_vhdx
+from forensics.lack_of_memory import how, kind_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
@@ -45,10 +46,8 @@ def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry]
                     _ask(source, VolumeReader(disk, partition.offset, partition.size), partition, path, machine_id)
         except (SourceError, NotFound, Unreadable) as error:
             source.problem(path, error.kind, str(error))
-        except MemoryError:
-            raise
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            source.problem(path, "unexpected", f"reading the virtual disk failed with {type(error).__name__}")
+            source.problem(path, kind_of(error), f"reading the virtual disk failed {how(error)}")
 
 
 def _partitions(reader: VolumeReader, size: int) -> Iterable[Partition]:

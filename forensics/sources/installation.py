@@ -12,6 +12,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.links import LINK_TO_NOTHING
 from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
+from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
@@ -203,8 +204,8 @@ class Installation:
             self._refused(path, error)
             return Listing(outcome_of(error))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            message = f"listing the folder failed with {type(error).__name__}"
-            self.problem(path, "unexpected", message)
+            message = f"listing the folder failed {how(error)}"
+            self.problem(path, kind_of(error), message)
             return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
@@ -278,8 +279,8 @@ class Installation:
             self.problem(path, NotObtained.kind, outcome.why or "")
             return FileContent(outcome)
         except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
-            message = f"reading it failed with {type(error).__name__}"
-            self.problem(path, "unexpected", message)
+            message = f"reading it failed {how(error)}"
+            self.problem(path, kind_of(error), message)
             return FileContent(Outcome("not_examined", message))
 
     def _missing_file(self, path: str) -> Outcome:
@@ -321,9 +322,9 @@ class Installation:
             self._refused(path, error)
             return None, outcome_of(error)
         except Exception as error:  # one broken hive never stops the others
-            message = f"opening the hive failed with {type(error).__name__}"
-            self.problem(path, "unexpected", message)
-            return None, Outcome("unreadable", message)
+            message = f"opening the hive failed {how(error)}"
+            self.problem(path, kind_of(error), message)
+            return None, Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
         return hive, seen(hive)
 
     def doubt(self, source_path: str, kind: str, message: str) -> None:

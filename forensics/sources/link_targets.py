@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.links import Link
 from forensics.disk.tree import NotFound, Tree, Unreadable
+from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.sources.mounted_volumes import NoVolume
 
@@ -144,7 +145,7 @@ class LinkTargets:
             except (NotFound, Unreadable) as reason:
                 raise NoTarget(f"it leads to {volume.name}, which cannot be read: {reason}") from reason
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                raise NoTarget(f"it leads to {volume.name}, which cannot be read: {type(error).__name__}") from error
+                raise NoTarget(f"it leads to {volume.name}, which was not opened: that failed {how(error)}") from error
         return self._grounds[volume.name]
 
 

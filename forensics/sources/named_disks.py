@@ -5,14 +5,17 @@ A disk on which another one builds is opened after that: it is then known to hav
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from forensics.disk.below import Below
 from forensics.disk.lineage import MAX_NEIGHBOURS, children_of, holds_changes, neighbours
 from forensics.disk.places import is_url
 from forensics.sources.same_evidence import identity_of_path
+
+_MOST_NAMES = 100_000
+"""Evidence: files and folders in a folder that was named among which disks are looked for that build on others."""
 
 
 def disks_named(sources: Sequence[Path]) -> list[list[Path]]:
@@ -83,7 +86,7 @@ def _files(source: Path) -> list[Path]:
             return neighbours(source / "*")
         if not source.is_dir():
             return [source] if source.is_file() else []
-        below = (Path(folder) / name for folder, _, names in os.walk(source) for name in sorted(names))
-        return [path for path in islice(below, MAX_NEIGHBOURS) if path.is_file() and not path.is_symlink()]
+        below = islice(Below(source, _MOST_NAMES), MAX_NEIGHBOURS)
+        return [Path(entry.path) for entry in below if entry.is_file(follow_symlinks=False)]
     except OSError:
         return []

@@ -11,6 +11,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.places import not_listed, place_of
 from forensics.disk.unlock import Unlock
+from forensics.lack_of_memory import pass_on
 from forensics.sources.choices import Choices
 from forensics.sources.file_kind import ARCHIVES
 from forensics.sources.pieces import Pieces
@@ -187,9 +188,8 @@ def _open_folder(pieces: Pieces, path: Path) -> None:
     tree = folder_tree(path)
     try:
         tree.entries("")
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         cause = error.__cause__
         raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(str(error))) from error
     if not add_contents(pieces, tree):

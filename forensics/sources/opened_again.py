@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from forensics.lack_of_memory import suppressed
 
 if TYPE_CHECKING:
     from forensics.disk.disk import Progress
@@ -33,6 +34,6 @@ def opened_again(
     for path in paths:
         progress(f"looking for a volume on {path}")
         seen.disks.opening(path)
-        with suppress(Exception):  # what is wrong with it is told when it is examined itself
+        with suppressed():  # what is wrong with it is told when it is examined itself
             found.append(open_source(path, keys, choices=choices, progress=progress, seen=known))
     return found

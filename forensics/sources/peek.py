@@ -7,7 +7,7 @@ import os
 import stat
 
 from forensics.disk.errors import unreadable
-from forensics.disk.evidence_files import peek_at
+from forensics.disk.evidence_files import peek_at, special_file
 from forensics.disk.places import is_url
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
@@ -59,10 +59,9 @@ def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
             return _link(tree, path)
-        if stat.S_ISBLK(status.st_mode):
-            return FileKind("unknown", f"{path} is a device: name it itself to examine it")
-        if not stat.S_ISREG(status.st_mode):
-            return None
+        if (special := special_file(status.st_mode)) is not None:
+            told = stat.S_ISBLK(status.st_mode) or looks_like_a_disk(name)
+            return FileKind("unknown", f"{path} is {special}") if told else None
         if not status.st_size:
             reason = f"{path} is empty: nothing was copied into it"
             return FileKind("unknown", reason) if looks_like_a_disk(name) else None

@@ -28,6 +28,7 @@ from forensics.disk.links import Link
 from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.formats.filetime import filetime
+from forensics.lack_of_memory import pass_on, suppressed
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import MAX_MEMBERS, ArchiveTree, extend, not_got, too_large
 from forensics.sources.zip_password import DAMAGED_OR_OTHER, NO_PASSWORD
@@ -130,10 +131,9 @@ class SevenZipTree(ArchiveTree):
                     self._write(member, _content(file, folder.get_decompressor(each.compressed), member.size), tell)
                     if each.crc32 is not None and each.crc32 != member.checksum:
                         member.reason = self._reason(ValueError("its checksum does not fit"), is_locked)
-                except MemoryError:
-                    raise
                 # Whatever a damaged archive, or a wrong password, makes the libraries stumble over.
                 except Exception as error:
+                    pass_on(error)
                     stopped = self._reason(error, is_locked)
             member.reason = member.reason or stopped
         failed = [member.reason for member, _ in members if member.reason]
@@ -160,6 +160,7 @@ class SevenZipTree(ArchiveTree):
         with member.place.open("xb") as target:
             for chunk in content:
                 if chunk.count(0) == len(chunk):
+                    self._room.skip(len(chunk))
                     target.seek(len(chunk), io.SEEK_CUR)
                 else:
                     self._room.take(len(chunk))
@@ -243,10 +244,9 @@ def _opened(
         raise
     except PasswordRequired as error:
         raise SourceError("encrypted", f"{name} is {NO_PASSWORD}") from error
-    except MemoryError:
-        raise
     # Damage shows as Bad7zFile, LZMAError, struct.error, EOFError, AssertionError, ...
     except Exception as error:
+        pass_on(error)
         if password is not None and _is_locked(file):
             raise SourceError("encrypted", f"{name} is {DAMAGED_OR_OTHER}") from error
         message = (
@@ -260,7 +260,7 @@ def _is_locked(file: BinaryIO) -> bool:
     from py7zr import SevenZipFile
     from py7zr.exceptions import PasswordRequired
 
-    with suppress(Exception):
+    with suppressed():
         file.seek(0)
         try:
             SevenZipFile(file)

@@ -10,6 +10,7 @@ from typing import IO, BinaryIO, cast
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
+from forensics.lack_of_memory import pass_on
 from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
 from forensics.sources.archive_tree import ArchiveTree, time_of, too_large
 
@@ -60,9 +61,8 @@ class TarTree(ArchiveTree):
         try:
             headers = _Headers(file)
             self._tar = tarfile.open(fileobj=cast("BinaryIO", headers), mode="r:")  # noqa: SIM115
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
         try:
             # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
@@ -82,10 +82,9 @@ class TarTree(ArchiveTree):
                 self._tar.members = []  # type: ignore[attr-defined]
         except SourceError:
             raise
-        except MemoryError:
-            raise
         # Damage shows as ReadError, HeaderError, ValueError, ...; where it is, is looked at next.
         except Exception as error:
+            pass_on(error)
             message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
             self.broken = ArchiveDamage("truncated", message, self._tar.offset)
         # What is read of members from here on is bounded by their own sizes.

@@ -11,6 +11,7 @@ from dissect.util.stream import AlignedStream
 
 from forensics.disk.tree import NotObtained
 from forensics.formats.velociraptor_upload import StoredPiece, StoredUpload
+from forensics.lack_of_memory import pass_on
 from forensics.sources.upload_in_pieces import UploadInPieces
 
 _DAMAGED = "Velociraptor's server stores it compressed, and a piece of that is damaged: download the collection again"
@@ -70,6 +71,7 @@ class _UploadStream(AlignedStream):
             try:
                 data = zlib.decompressobj().decompress(self._stored.read(piece.stored_size), piece.size + 1)
             except zlib.error as error:
+                pass_on(error)
                 raise NotObtained(_DAMAGED) from error
             if len(data) != piece.size:
                 raise NotObtained(_DAMAGED)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from forensics.disk.tree import NotObtained
+from forensics.lack_of_memory import suppressed
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _opened(archive: zipfile.ZipFile, file: BinaryIO, members: Sequence[Locked],
     count = 0
     for member in members:
         # Damage is told where the member is read: here the password is asked.
-        with suppress(Exception), open_locked(archive, file, member, password) as content:
+        with suppressed(), open_locked(archive, file, member, password) as content:
             content.read(1)
             count += 1
     return count

@@ -7,13 +7,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from typing import IO, BinaryIO
 
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import NotObtained, Unreadable
+from forensics.lack_of_memory import pass_on, suppressed
 from forensics.sources.archive_damage import MAX_LOCAL_HEADERS, MemberName, damage_of_zip
 from forensics.sources.archive_tree import MAX_RATIO, ArchiveTree, not_got, time_of
 from forensics.sources.zip_password import AES, DAMAGED_OR_OTHER, NO_PASSWORD, Locked, open_locked, right_spelling
@@ -97,10 +97,9 @@ class ZipTree(ArchiveTree):
             self._zip = _SlimZip(file, self._take)
         except SourceError:
             raise
-        except MemoryError:
-            raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
         except Exception as error:
+            pass_on(error)
             message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
             raise SourceError("damaged", message) from error
         self.broken = damage_of_zip(file, self._first, self._count)
@@ -148,7 +147,7 @@ class ZipTree(ArchiveTree):
         """Try a password on the first encrypted members, and tell what it does not open."""
         members: list[Locked] = []
         for packed in self._probed:
-            with suppress(Exception):  # told where it is read
+            with suppressed():  # told where it is read
                 members.append(self._locked(packed))
         if password is None:
             self.locked = (self.encrypted, self._why_closed(members) if members else NO_PASSWORD)
@@ -162,9 +161,8 @@ class ZipTree(ArchiveTree):
         for member in members:
             try:
                 open_locked(self._zip, self._file, member, self._password).close()
-            except MemoryError:
-                raise
             except Exception as error:
+                pass_on(error)
                 return str(self._why(b"", error)) if isinstance(error, NotObtained) else DAMAGED_OR_OTHER
         return DAMAGED_OR_OTHER
 
@@ -172,7 +170,7 @@ class ZipTree(ArchiveTree):
         """Return where a symbolic link leads, which Info-ZIP stores as the content of a member with that Unix mode."""
         target = b""
         if self._size(member) <= _MAX_TARGET:
-            with suppress(Exception), self._stream(member) as content:
+            with suppressed(), self._stream(member) as content:
                 target = content.read(_MAX_TARGET)
         return target.decode("utf-8", "backslashreplace") or "a place that cannot be read"
 

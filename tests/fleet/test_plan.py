@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import struct
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +17,7 @@ from forensics.fleet.identity import identity_of
 from forensics.fleet.plan import Plan, plan
 from forensics.sources.servers import asked_servers
 from tests.disk.remote.web_server import web_server
+from tests.formats.test_velociraptor_upload import chunks
 
 RAW = (b"\0" * 510 + b"\x55\xaa").ljust(1 << 20, b"\0")
 VMX = 'virtualHW.version = "19"\nscsi0:0.present = "TRUE"\nscsi0:0.fileName = "{}"\n'
@@ -66,6 +72,45 @@ def test_disks_of_a_folder_are_one_task_each(tmp_path: Path, write: Written) -> 
         "b/readme.txt": "not_evidence",
         "b/empty.vhdx": "failed",
     }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes in folders there")
+def test_what_is_no_file_is_told_with_what_it_is(tmp_path: Path, write: Written) -> None:
+    write("one.raw")
+    for name in ("pipe", "disk.vhdx"):
+        os.mkfifo(tmp_path / name)
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(tmp_path):
+        listener.bind("socket")
+    why = "which is not opened in a folder: save what it gives to a file, and examine that"
+    made = plan([str(tmp_path)])
+    assert {other.path.removeprefix(f"{tmp_path}/"): (other.state, other.error) for other in made.others} == {
+        "pipe": ("not_evidence", f"a FIFO (named pipe), {why}"),
+        "socket": ("not_evidence", f"a socket, {why}"),
+        "disk.vhdx": ("failed", f"{tmp_path}/disk.vhdx is a FIFO (named pipe), {why}"),
+    }
+    by_pattern = plan([f"{tmp_path}/pi*"])
+    assert [(other.state, other.error) for other in by_pattern.others] == [
+        ("not_evidence", f"a FIFO (named pipe), {why}")
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that differ in case alone are one there")
+def test_folders_whose_names_differ_in_case_are_one_input_with_what_holds_them(tmp_path: Path, write: Written) -> None:
+    """They are one folder to the search, as to Windows: there is no one path to name but that of their own folder."""
+    write("nas/A/one.raw")
+    write("nas/a/loose.reg", "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM]\r\n")
+    write("nas/a/notes.txt", "text")
+    write("two.raw")
+    assert told(plan([str(tmp_path)]), tmp_path) == {"nas": "examined", "two.raw": "examined"}
+
+
+def test_a_disk_in_pieces_is_told_by_its_path(tmp_path: Path, write: Written) -> None:
+    packed = zlib.compress(RAW)
+    write("disk.dd", packed)
+    write("disk.dd.chunk", chunks((0, 0, len(packed), len(RAW), 0)))
+    (other,) = [other for other in plan([str(tmp_path)]).others if other.state == "failed"]
+    assert other.path == str(tmp_path / "disk.dd")
+    assert other.error == "disk.dd is stored in pieces: download the collection from Velociraptor's server"
 
 
 def test_a_disk_is_examined_with_what_it_builds_on(tmp_path: Path, write: Written) -> None:

@@ -24,8 +24,9 @@ Every parser and opener is given hostile bytes, by [tests/fuzz](../tests/fuzz/__
 With [atheris](https://github.com/google/atheris) (`fuzz.lock`; Linux, CPython 3.11 to 3.13) coverage chooses the
 inputs, everywhere else a seeded engine of this project changes them by chance. Where a format seals its bytes with sums
 (hives and their logs, chunks of event logs, NTFS records, VHDX, GPT, E01, VMA, tar, 7z, WIM, VMCX and VMGS), they are
-made right again after each change, so that what lies behind them is reached. `make test` gives each target its corpus
-and some changes of it, `.ci/run` four minutes of chance, the hosted workflow an hour each week.
+made right again after each change, so that what lies behind them is reached; of a fleet's dataset rows and cells are
+changed, of a server its answers. `make test` gives each target its corpus and some changes of it, `.ci/run` four
+minutes of chance, the hosted workflow an hour each week.
 
 A find is
 

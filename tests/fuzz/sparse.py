@@ -6,12 +6,44 @@ An input is the size of the file in sectors (4 bytes), then for each piece the u
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Sequence
 
 _UNIT, _SECTOR = 64, 512
 _MOST = 64 << 20
 """Work: bytes of a file, and up to where pieces lie."""
 Piece = tuple[int, bytes]
+
+
+class Stream(io.BufferedIOBase):
+    """Reads the file that an input stands for, of which nothing but its pieces is in memory.
+
+    Args:
+        size: Bytes of the file.
+        found: Its pieces; of those that overlap the last counts.
+    """
+
+    def __init__(self, size: int, found: Sequence[Piece]) -> None:
+        self._size, self._pieces, self._at = size, found, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        end = self._size if size is None or size < 0 else min(self._at + size, self._size)
+        data = bytearray(max(0, end - self._at))
+        for at, piece in self._pieces:
+            if at < end and at + len(piece) > self._at:
+                start = max(at, self._at)
+                part = piece[start - at : end - at]
+                data[start - self._at : start - self._at + len(part)] = part
+        self._at += len(data)
+        return bytes(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = max(0, (0, self._at, self._size)[whence] + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
 
 def pack(data: bytes) -> bytes:

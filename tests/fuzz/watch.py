@@ -10,6 +10,7 @@ import sysconfig
 import time
 import traceback
 import warnings
+import zoneinfo
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -57,7 +58,8 @@ class _Opened:
         own = (str(PROJECT / name) for name in ("forensics", "tests", "testdata", "rules"))
         code = {*own, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
         libraries = (path for path in sys.path if path and Path(path) != PROJECT)
-        self._code = tuple({*code, *(str(Path(path).resolve()) for path in (*code, *libraries))})
+        # What of time zones a library asks the system is no evidence.
+        self._code = tuple({*zoneinfo.TZPATH, *code, *(str(Path(path).resolve()) for path in (*code, *libraries))})
 
     def begin(self, folder: Path | None) -> None:
         # Where a path is written in several ways, none tells by itself what lies in a folder.

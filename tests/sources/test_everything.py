@@ -342,7 +342,11 @@ def test_nothing_opens_a_fifo_or_a_socket(tmp_path: Path) -> None:
             listener.bind("socket")
         case = forensics.examine(tmp_path)
     assert names(case) == ["WEB01"]
-    assert set(told(case)) == {"disk.E01", "sample.001", "web.vmdk"}
+    assert set(told(case)) == {"disk.E01", "sample.001", "web.vmdk", "disk.vhdx", "web-flat.vmdk"}
+    assert told(case)["disk.vhdx"] == (
+        f"{tmp_path}/disk.vhdx is a FIFO (named pipe), which is not opened in a folder: save what it gives to a file, "
+        "and examine that"
+    )
 
 
 def test_a_base_whose_overlay_cannot_be_opened_is_an_older_state(tmp_path: Path, ntfs_image: Path) -> None:

@@ -19,6 +19,7 @@ from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtu
 from forensics.formats.hyperv.vm_xml import HEAD_SIZE, may_be_vm_xml, parse_vm_xml
 from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
 from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -343,9 +344,9 @@ class PlaceReader:
             guarded.failure = outcome_of(error)
             self._problem(path, error.kind, str(error))
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            message = f"reading failed with {type(error).__name__}"
-            guarded.failure = Outcome("unreadable", message)
-            self._problem(path, "unexpected", message)
+            message = f"reading failed {how(error)}"
+            guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
+            self._problem(path, kind_of(error), message)
 
 
 def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> Outcome | None:

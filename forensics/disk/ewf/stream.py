@@ -25,6 +25,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.ewf.files import extension
 from forensics.disk.ewf.segment import ChunkTable, Media, Segment, read_segment
 from forensics.disk.notes import Notes
+from forensics.lack_of_memory import pass_on
 
 _COMPRESSED = 0x80000000
 _CHECKSUM = 4
@@ -161,6 +162,7 @@ class EwfStream(AlignedStream):
         try:
             chunk = self._stored(index, table, self._entries(which), number - self._starts[which], wanted)
         except (EwfReadError, zlib.error) as error:
+            pass_on(error)
             why = str(error) if isinstance(error, EwfReadError) else "its compressed data is damaged"
             start = number * self._media.chunk_size
             message = f"chunk {number} (bytes {start} to {start + wanted} of the disk) in {self._names[index]}: {why}"

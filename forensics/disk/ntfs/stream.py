@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained, Unreadable
+from forensics.lack_of_memory import pass_on
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
@@ -41,10 +42,9 @@ class VolumeReader:
             data = self.stream.read(count)
         except Unreadable:
             raise
-        except MemoryError:
-            raise
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:
+            pass_on(error)
             raise NotObtained(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
         if len(data) != count:
             raise NotObtained(f"the image ends before byte {self.offset + offset + count}: it is truncated")
@@ -202,7 +202,6 @@ def _lznt1(data: bytes) -> bytes:
     try:
         # The list ends at a zero chunk header, which may have been cut with the last cluster.
         return bytes(lznt1.decompress(data + bytes(2)))
-    except MemoryError:
-        raise
     except Exception as error:
+        pass_on(error)
         raise NotObtained(f"a compressed part is damaged: {error}") from error

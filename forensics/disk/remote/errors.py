@@ -49,6 +49,7 @@ REFUSED = (
 )
 GONE = "it is not on the server, or no longer: check its name"
 IGNORES_RANGES = "the server sends the whole where a part alone was asked for: copy it here and examine that"
+NO_SIZE = "the server tells no size that a file can have: copy it here and examine that"
 OTHER_BYTES = "the server sends other bytes than those that were asked for: copy it here and examine that"
 
 

@@ -54,7 +54,7 @@ class RemotePath(_Path):
             raise FileNotFoundError(errno.ENOENT, GONE, str(self))
         mode = stat.S_IFDIR if status.is_dir else stat.S_IFREG
         modified = int(status.modified.timestamp()) if status.modified else 0
-        said = hashlib.sha256(f"{self}\0{status.version}".encode("utf-8", "surrogateescape")).digest()
+        said = hashlib.sha256(f"{self}\0{status.version}".encode("utf-8", "backslashreplace")).digest()
         identity = int.from_bytes(said[:7], "big") | 1
         return os.stat_result((mode, identity, _SERVERS, 1, 0, 0, status.size, modified, modified, modified))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from forensics.disk.remote.errors import RemoteError, UnreachableError, why
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 T = TypeVar("T")
@@ -21,6 +23,8 @@ MAX_TRIES = 5
 """Evidence: times that one request is made when the server does not answer it, or is busy."""
 FIRST_WAIT = 0.5
 """Work: seconds before a request is made for the second time; twice as long before each further one."""
+LARGEST_FILE = (1 << 63) - 1
+"""Format: bytes of a file, as far as a place in one can be told."""
 UNKNOWN_SIZE = -1
 KINDS = ("file", "directory")
 """What is taken of a folder, as fsspec calls it: a link may lead anywhere on its server."""
@@ -43,6 +47,20 @@ class Status:
     size: int = 0
     modified: datetime | None = None
     version: str = ""
+
+
+def believed(status: Status) -> Status:
+    """Return what a server says of a file, as far as it can be: a size and a time that there are, else none."""
+    size = status.size if 0 <= status.size <= LARGEST_FILE else UNKNOWN_SIZE
+    modified = status.modified
+    try:
+        if modified is not None:
+            modified.timestamp()
+    except (AttributeError, OverflowError, ValueError, OSError):
+        modified = None  # what no clock shows, or a library did not take apart
+    if (size, modified) == (status.size, status.modified):
+        return status
+    return replace(status, size=size, modified=modified)
 
 
 class Server(Protocol):
@@ -74,9 +92,8 @@ def persistently(request: Callable[[], T]) -> T:
             return request()
         except RemoteError:
             raise
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             reason = why(error)
             if reason.is_gone:
                 # Not the library's error, whose text may hold what is secret.

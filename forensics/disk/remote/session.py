@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from forensics.disk.remote.blocks import Blocks, ReadAhead
 from forensics.disk.remote.errors import CHANGED, GONE, RemoteError, UnreachableError
-from forensics.disk.remote.server import UNKNOWN_SIZE, Server, Status, persistently
+from forensics.disk.remote.server import UNKNOWN_SIZE, Server, Status, believed, persistently
 
 if TYPE_CHECKING:
     from forensics.disk.remote.path import RemotePath
@@ -62,7 +62,8 @@ class Session:
                 return found
         if url not in self._statuses:
             try:
-                self._statuses[url] = self._ask(path, lambda server: server.status(path.inside))
+                found = self._ask(path, lambda server: server.status(path.inside))
+                self._statuses[url] = None if found is None else believed(found)
             except FileNotFoundError:
                 self._statuses[url] = None
         return self._statuses[url]
@@ -92,8 +93,15 @@ class Session:
                 self.cut.add(url)
             # Names that a path cannot hold would be taken for others.
             named = (each for each in found[:MAX_LISTED] if each.name not in ("", ".", "..") and "/" not in each.name)
-            self._folders[url] = {each.name: each for each in named}
+            self._folders[url] = {each.name: believed(each) for each in named if self._is_text(url, each.name)}
         return list(self._folders[url].values())
+
+    def _is_text(self, folder: str, name: str) -> bool:
+        """Tell whether a name can be asked for, and printed; one that cannot is told as what was not obtained."""
+        told = name.encode("utf-8", "backslashreplace").decode()
+        if told != name:
+            self.failures[f"{folder}/{told}"] = "its name is no text that could be asked for: give it another one"
+        return told == name
 
     def fetch(self, path: RemotePath, status: Status, start: int, end: int) -> bytes:
         """Return a part of a file; a file that failed once is given up.

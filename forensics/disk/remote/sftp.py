@@ -13,6 +13,7 @@ from typing import Any
 from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
+from forensics.lack_of_memory import pass_on
 
 
 class SftpServer:
@@ -51,9 +52,8 @@ class SftpServer:
         try:
             data = await file.read(end - start, start)
             now = await file.stat()
-        except MemoryError:
-            raise
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             self._open.pop(path, None)
             raise
         if f"{now.size} {int(now.mtime or 0)}" != status.version:

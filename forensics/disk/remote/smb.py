@@ -13,6 +13,7 @@ from typing import Any
 from forensics.disk.remote.backends import exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
+from forensics.lack_of_memory import pass_on
 
 _NO_SUCH_FILE = 0xC000000F
 
@@ -58,9 +59,8 @@ class SmbServer:
             while len(data) < end - start and (part := file.read(end - start - len(data))):
                 data += part
             now = self.status(path)
-        except MemoryError:
-            raise
-        except Exception:
+        except Exception as error:
+            pass_on(error)
             self._open.pop(path, None)
             raise
         if now is None or now.version != status.version:

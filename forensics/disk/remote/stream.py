@@ -6,8 +6,9 @@ import io
 from typing import BinaryIO, cast
 
 from forensics.disk.remote.blocks import BLOCK, MAX_FETCHED, Key
+from forensics.disk.remote.errors import NO_SIZE, RemoteError
 from forensics.disk.remote.path import RemotePath
-from forensics.disk.remote.server import Status
+from forensics.disk.remote.server import UNKNOWN_SIZE, Status
 from forensics.disk.remote.session import Session, current
 from forensics.disk.sized_stream import SizedStream
 
@@ -27,6 +28,8 @@ def open_remote(path: RemotePath, buffering: int = -1) -> BinaryIO:
     status = session.status(path, is_whole=True)
     if status is None or status.is_dir:
         raise IsADirectoryError(21, "it is a folder", str(path))
+    if status.size == UNKNOWN_SIZE:
+        raise RemoteError(NO_SIZE)
     file = RemoteFile(session, path, status)
     return cast(BinaryIO, file if buffering == 0 else io.BufferedReader(file))
 

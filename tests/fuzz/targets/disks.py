@@ -262,10 +262,7 @@ def _partition_seeds() -> list[bytes]:
 
 def _bitlocker(data: bytes) -> None:
     size, found = sparse.pieces(data)
-    whole = bytearray(size)
-    for at, piece in found:
-        whole[at : at + len(piece)] = piece[: max(0, size - at)]
-    reader = VolumeReader(cast(BinaryIO, View(whole)), 0, size)
+    reader = VolumeReader(cast(BinaryIO, sparse.Stream(size, found)), 0, size)
     row = BitLockerRow(machine_id=0, source_path="volume", volume="partition 1", disk="volume")
     try:
         unlock_volume(reader, size, Unlock(), row).read(4096)
