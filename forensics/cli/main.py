@@ -20,7 +20,6 @@ from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINA
 from forensics.cli.options import debug_option
 from forensics.language import _
 
-
 MOST_NEW_OBJECTS = 100_000
 """Work: objects that are made before Python looks for cycles among them: a disk takes fewer, and leaves none."""
 
