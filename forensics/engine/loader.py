@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.engine.beside import PARTS, rule_of
+from forensics.engine.beside import PARTS, named_beside, rule_of
 from forensics.engine.compiled_rules import CompiledRules
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_source import LARGEST_FILE, RuleYamlError, read_text
@@ -209,26 +209,23 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
         problems.append(Problem(path, 1, "there is no such folder of rules"))
         return []
     sizes = _yaml_files(path)
-    files = sorted(sizes)
-    if len(files) > MOST_FILES:
+    if len(sizes) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
     # Of a larger file nothing is read, and it is told by its name.
     if sum(min(size, LARGEST_FILE) for size in sizes.values()) > LARGEST_PACK:
         problems.append(Problem(path, 1, f"the rule files of one pack have more than {LARGEST_PACK >> 20} MiB"))
         return []
-    beside = {file: rule for file in files if (rule := rule_of(file))}
-    rules = [file for file in files if file not in beside]
-    if not files:
+    if not sizes:
         problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
-    present = set(rules)
-    for file, rule in beside.items():
-        if rule not in present:
-            problems.append(Problem(file, 1, f"it stands beside no rule: there is no {rule.name}"))
-    return rules
+    beside = {file: rule for file in sizes if (rule := named_beside(file))}
+    rules = sizes.keys() - beside.keys()
+    for file, rule in sorted((Path(file), Path(rule)) for file, rule in beside.items() if rule not in rules):
+        problems.append(Problem(file, 1, f"it stands beside no rule: there is no {rule.name}"))
+    return sorted(map(Path, rules))
 
 
-def _yaml_files(folder: Path) -> dict[Path, int]:
+def _yaml_files(folder: Path) -> dict[str, int]:
     """Return the YAML files of a folder and those inside it, with their sizes in bytes."""
     found = {}
     for place, _, names in os.walk(folder):
@@ -239,7 +236,7 @@ def _yaml_files(folder: Path) -> dict[Path, int]:
             with suppress(OSError):
                 status = os.stat(path)
                 if stat.S_ISREG(status.st_mode):
-                    found[Path(path)] = status.st_size
+                    found[path] = status.st_size
     return found
 
 
