@@ -218,10 +218,10 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
         return []
     if not sizes:
         problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
-    beside = {file: rule for file in sizes if (rule := named_beside(file))}
+    beside = {file: named for file in sizes if (named := named_beside(file))}
     rules = sizes.keys() - beside.keys()
-    for file, rule in sorted((Path(file), Path(rule)) for file, rule in beside.items() if rule not in rules):
-        problems.append(Problem(file, 1, f"it stands beside no rule: there is no {rule.name}"))
+    for file, named in sorted((Path(file), named) for file, named in beside.items() if named not in rules):
+        problems.append(Problem(file, 1, f"it stands beside no rule: there is no {os.path.basename(named)}"))
     return sorted(map(Path, rules))
 
 
