@@ -96,20 +96,34 @@ def _unread_hives(installation: Installation) -> Iterator[Outcome]:
             yield _named(name, outcome)
 
 
-def ground_of_certificate(ground: Ground, installation: Installation, certificate: CertificateEvidence) -> Ground:
-    """Add where a certificate and the provider that it names would stand."""
-    path = certificate.row.source_path
-    hive = path.partition("\\")[0].rpartition("/")[2]
-    saw = installation.coverage.saw
-    link = certificate.link
-    control = f"{installation.control_set()}\\{CNG_PROVIDERS}"
-    is_cng = link is not None and link.provider_type == 0 and provider_kind(link) != "capi"
-    listed_in, providers = ("SYSTEM", control) if is_cng else ("SOFTWARE", CAPI_PROVIDERS)
-    return replace(
-        ground,
-        claim=_named(hive, saw(Place.at(path))),
-        providers=_named(listed_in, saw(Place.of_key(listed_in, providers))),
-    )
+class Grounds:
+    """What the chains of certificates rest on, one by one.
+
+    Args:
+        installation: Whose chains they are.
+        common: What all of them rest on.
+    """
+
+    def __init__(self, installation: Installation, common: Ground) -> None:
+        self._installation = installation
+        self._common = common
+        self._providers: dict[bool, Outcome] = {}
+
+    def of(self, certificate: CertificateEvidence) -> Ground:
+        """Return what every chain rests on, and where a certificate and the provider that it names would stand."""
+        path = certificate.row.source_path
+        hive = path.partition("\\")[0].rpartition("/")[2]
+        link = certificate.link
+        is_cng = link is not None and link.provider_type == 0 and provider_kind(link) != "capi"
+        claim = _named(hive, self._installation.coverage.saw(Place.at(path)))
+        return replace(self._common, claim=claim, providers=self._of_providers(is_cng))
+
+    def _of_providers(self, is_cng: bool) -> Outcome:
+        if is_cng not in self._providers:
+            control = f"{self._installation.control_set()}\\{CNG_PROVIDERS}"
+            hive, key = ("SYSTEM", control) if is_cng else ("SOFTWARE", CAPI_PROVIDERS)
+            self._providers[is_cng] = _named(hive, self._installation.coverage.saw(Place.of_key(hive, key)))
+        return self._providers[is_cng]
 
 
 def _named(hive: str, outcome: Outcome) -> Outcome:

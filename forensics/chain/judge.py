@@ -9,7 +9,7 @@ from forensics.chain.account_names import AccountNames
 from forensics.chain.caller import Caller
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
-from forensics.chain.ground import ground_of, ground_of_certificate
+from forensics.chain.ground import Grounds, ground_of
 from forensics.chain.key_copies import PastCopies, copies_on_other_volumes, copies_on_own_volume
 from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
@@ -136,6 +136,7 @@ class Judge:
         self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
         self.ground = ground_of(evidence.installation, key_iso, self.machine_guid)
+        self._grounds = Grounds(evidence.installation, self.ground)
         self.key_iso_fault = self._key_iso_fault(key_iso)
 
     def _key_iso_fault(self, start: int | None) -> str | None:
@@ -220,7 +221,7 @@ class Judge:
         if certificate.link is None:
             return self._without_link(certificate, caller)
         link = certificate.link
-        ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
+        ground = self._grounds.of(certificate)
         home = home_of(certificate, link, caller.sid if caller else None)
         links = Links(kind=provider_kind(link), scope=home.scope, ground=ground)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
@@ -325,7 +326,7 @@ class Judge:
         slot = self.recovery.slot_of(certificate.public_key)
         if slot is None and not self.expected_keys.has(certificate):
             return None
-        ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
+        ground = self._grounds.of(certificate)
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")

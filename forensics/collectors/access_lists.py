@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import how, kind_of
 from forensics.sources.installation import Installation, outcome_of
+
+_LONGEST_KEPT = 1 << 10
+"""Work: bytes of an access list that is kept as it was parsed, for the next file that has the same."""
+_known = lru_cache(256)(parse_security_descriptor)
 
 
 def read_access_list(installation: Installation, item: Entry | str) -> tuple[SecurityDescriptor | None, str | None]:
@@ -19,7 +25,10 @@ def read_access_list(installation: Installation, item: Entry | str) -> tuple[Sec
     path = item if isinstance(item, str) else item.path
     try:
         data = installation.tree.security_descriptor(item)
-        return (None if data is None else parse_security_descriptor(data)), None
+        if data is None:
+            return None, None
+        # The files of a folder have few different ones.
+        return (_known if len(data) <= _LONGEST_KEPT else parse_security_descriptor)(data), None
     except FormatError as error:
         installation.problem(path, error.kind, error.message, error.offset)
         return None, error.message

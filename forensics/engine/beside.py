@@ -6,6 +6,7 @@ read only when it is asked for.
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 from forensics.engine.rule import LANGUAGES
@@ -21,5 +22,12 @@ def file_beside(rule: Path, part: str) -> Path:
 
 def rule_of(path: Path) -> Path | None:
     """Return the file of the rule that a file stands beside; None for one that is to hold a rule itself."""
-    stem, dot, part = path.stem.rpartition(".")
-    return path.with_name(stem + path.suffix) if dot and part in PARTS else None
+    rule = named_beside(str(path))
+    return None if rule is None else Path(rule)
+
+
+def named_beside(path: str) -> str | None:
+    """Return what :func:`rule_of` does, of paths as texts: of hundreds of files it is asked at each start."""
+    whole, suffix = os.path.splitext(path)
+    stem, dot, part = whole.rpartition(".")
+    return stem + suffix if dot and part in PARTS else None

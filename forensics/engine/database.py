@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -17,7 +17,7 @@ from forensics.engine.clocked_functions import add_clocked
 from forensics.engine.fence import Fence
 from forensics.engine.indexes import indexes
 from forensics.late_methods import dataclass
-from forensics.tables.database import quick_values, row_values, sql_type
+from forensics.tables.database import quick_columns, row_values, sql_type
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
@@ -30,6 +30,7 @@ LONGEST_VALUE = 16 << 10
 
 _MARK = "…"
 _AT_ONCE = 50
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,17 @@ class RuleDatabase:
         execute("INSERT INTO examination VALUES (?)", [format_utc(as_of)])
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
-        # Most columns of most tables are empty, and None is slow to hand over.
-        specs = [s for s in column_specs(table) if any(getattr(row, s.name) is not None for row in rows)]
-        names = [s.name for s in specs]
-        try:
-            self._insert(table, names, quick_values(rows, specs))
-        except (sqlite3.Error, UnicodeError, OverflowError):
-            self._connection.execute("ROLLBACK")
-            self._insert(table, names, row_values(rows, specs))
-        self._shorten(table, specs)
+        specs, filled = column_specs(table), set[str]()
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            columns = quick_columns(some, specs)
+            filled |= columns.keys()
+            try:
+                self._insert(table, columns.keys(), zip(*columns.values(), strict=True))
+            except (sqlite3.Error, UnicodeError, OverflowError):
+                self._connection.execute("ROLLBACK")
+                self._insert(table, [s.name for s in specs], row_values(some, specs))
+        self._shorten(table, [spec for spec in specs if spec.name in filled])
         for statement in indexes(table, len(rows)):
             self._connection.execute(statement)
 
@@ -139,7 +142,7 @@ class RuleDatabase:
             self._connection.executemany(f'UPDATE "{table}" SET {column} = ? WHERE rowid = ?', cut)
             self.shortened.append(Shortened(table, spec.name, len(found), *found[0][2:]))
 
-    def _insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    def _insert(self, table: str, columns: Collection[str], rows: Iterable[Sequence[Any]]) -> None:
         names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
         self._connection.execute("BEGIN")
         self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)

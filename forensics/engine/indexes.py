@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-MANY = 500
+MANY = 100
 """Work: rows from which an index pays for itself."""
 
 # Columns behind machine_id. Long tables alone come to have one; the others are read as a whole.

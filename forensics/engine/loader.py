@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.disk.below import Below
-from forensics.engine.beside import PARTS, rule_of
+from forensics.engine.beside import PARTS, named_beside, rule_of
 from forensics.engine.compiled_rules import CompiledRules
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_source import LARGEST_FILE, RuleYamlError, read_text
@@ -217,28 +217,25 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
             Problem(path, 1, f"more than {MOST_NAMES} files and folders: name the folder of the rules alone")
         )
         return []
-    files = sorted(sizes)
-    if len(files) > MOST_FILES:
+    if len(sizes) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
     # Of a larger file nothing is read, and it is told by its name.
     if sum(min(size, LARGEST_FILE) for size in sizes.values()) > LARGEST_PACK:
         problems.append(Problem(path, 1, f"the rule files of one pack have more than {LARGEST_PACK >> 20} MiB"))
         return []
-    beside = {file: rule for file in files if (rule := rule_of(file))}
-    rules = [file for file in files if file not in beside]
-    if not files:
+    if not sizes:
         problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
-    present = set(rules)
-    for file, rule in beside.items():
-        if rule not in present:
-            problems.append(Problem(file, 1, f"it stands beside no rule: there is no {rule.name}"))
-    return rules
+    beside = {file: named for file in sizes if (named := named_beside(file))}
+    rules = sizes.keys() - beside.keys()
+    for file, named in sorted((Path(file), named) for file, named in beside.items() if named not in rules):
+        problems.append(Problem(file, 1, f"it stands beside no rule: there is no {os.path.basename(named)}"))
+    return sorted(map(Path, rules))
 
 
-def _yaml_files(folder: Path) -> tuple[dict[Path, int], bool]:
+def _yaml_files(folder: Path) -> tuple[dict[str, int], bool]:
     """Return the YAML files of a folder and those inside it, with their sizes in bytes, and whether there is more."""
-    found: dict[Path, int] = {}
+    found: dict[str, int] = {}
     below = Below(folder, MOST_NAMES)
     for entry in below:
         if len(found) > MOST_FILES:
@@ -248,7 +245,7 @@ def _yaml_files(folder: Path) -> tuple[dict[Path, int], bool]:
         with suppress(OSError):
             status = entry.stat()
             if stat.S_ISREG(status.st_mode):
-                found[Path(entry.path)] = status.st_size
+                found[entry.path] = status.st_size
     return found, below.is_cut
 
 

@@ -27,7 +27,9 @@ def with_loss_told(chain: KeyChainRow, as_of: datetime) -> KeyChainRow:
     if chain.lost_doubt is None and latest is not None and latest > as_of:
         doubt = f"{format_utc(latest)} lies after the moment that this examination takes for now, {format_utc(as_of)}"
         chain = replace(chain, lost_doubt=doubt)
-    return replace(chain, lost_told=loss_told(chain))
+    told = loss_told(chain)
+    # Of most keys nothing is told.
+    return chain if told == chain.lost_told else replace(chain, lost_told=told)
 
 
 def loss_told(chain: KeyChainRow) -> str | None:

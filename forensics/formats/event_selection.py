@@ -17,10 +17,11 @@ from forensics.formats.evtx import CHUNK_HEADER, free_space
 from forensics.late_methods import dataclass
 
 _MAGIC = 0x2A2A
-_FRAGMENT, _TEMPLATE_INSTANCE = 0x0001010F, 0x010C
+_OF_TEMPLATE = bytes.fromhex("0f010100 0c01")
+"""How the XML of a record begins: a fragment, the instance of a template."""
 _XML, _INSTANCE = 24, 38
 _VALUES = 15
-_HEAD = struct.Struct(f"<II16xIH4xI{4 + 4 * _VALUES}s")
+_HEAD = struct.Struct(f"<II16x6s4xI{4 + 4 * _VALUES}s")
 """Magic and size of a record, how its XML begins, where its template lies, and the types and sizes of its values."""
 _SIZES = struct.Struct(f"<I{_VALUES * 'HBx'}")
 _NUMBER = struct.Struct("<I")
@@ -79,13 +80,14 @@ class Selection:
         known, read, read_id = self._named, _HEAD.unpack_from, _ID.unpack_from
         runs: list[tuple[int, int]] = []
         behind = at = CHUNK_HEADER
-        while at + _HEAD.size <= free:
-            magic, size, fragment, token, place, values = read(chunk, at)
+        last = free - _HEAD.size
+        while at <= last:
+            magic, size, begins, place, values = read(chunk, at)
             end = at + size
             if magic != _MAGIC or size < _INSTANCE or end > free:
                 break
             is_wanted = True
-            if fragment == _FRAGMENT and token == _TEMPLATE_INSTANCE:
+            if begins == _OF_TEMPLATE:
                 # Here as far as goes without a call: a log may have a million records.
                 try:
                     template = templates[place]

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from functools import lru_cache
 
 from forensics.late_methods import dataclass
 
@@ -21,8 +23,15 @@ STRING, UINT16 = 0x01, 0x06
 
 _NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 _NAMES = ("Event", "xmlns", "System", "Provider", "Name", "EventID", "Qualifiers")
+_SIZE_AT = DEFINITION_HEADER - 4
 _NAME_HEADER = 6  # where the next name lies, and a hash
 _WITH_ATTRIBUTES = 0x41
+_MOST_OF_HEADS = 512
+"""Work: bytes of a definition, from its size on, in which nearly all heads lie; the few longer ones are read anew."""
+_LONGEST_HEAD = 4096
+"""Format: bytes of a definition, from its size on, in which its head is looked for; Windows' own take 700."""
+_MOST_KNOWN = 1024
+"""Work: heads that are kept for the next template like them."""
 _NUMBER = struct.Struct("<I")
 _HALF = struct.Struct("<H")
 
@@ -75,6 +84,23 @@ _TO_EVENT_ID = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """The name of an element, in a template.
+
+    Attributes:
+        spelt: The name.
+        place: Where in the chunk it lies, as the template says.
+        own_place: Where it would lie if it were spelt out right there, from the template's size on.
+        is_own: It is.
+    """
+
+    spelt: bytes
+    place: int
+    own_place: int
+    is_own: bool
+
+
 def template_at(chunk: bytes, at: int) -> EventTemplate | None:
     """Read the head of a template.
 
@@ -85,34 +111,48 @@ def template_at(chunk: bytes, at: int) -> EventTemplate | None:
     Returns:
         None if it is not as Windows writes them.
     """
-    head = _TO_PROVIDER.match(chunk, at + DEFINITION_HEADER)
+    # The chunks of a log have the same templates over and over, most of which begin with the very same bytes.
+    begin = at + _SIZE_AT
+    head = _known_head(chunk[begin : begin + _MOST_OF_HEADS]) or _head(chunk[begin : begin + _LONGEST_HEAD])
+    if head is None:
+        return None
+    template, names = head
+    for name in names:
+        if (name.place == begin + name.own_place) != name.is_own:
+            return None
+        if not chunk.startswith(name.spelt, name.place + _NAME_HEADER):
+            return None
+    return template
+
+
+def _head(sized: bytes) -> tuple[EventTemplate, tuple[_Name, ...]] | None:
+    """Read the head of a template from its definition, from its size on; names that lie elsewhere are not looked at."""
+    head = _TO_PROVIDER.match(sized, _NUMBER.size)
     if head is None:
         return None
     begin = head.start(_SIZE)
-    behind = _TO_EVENT_ID.match(chunk, begin + 4 + _NUMBER.unpack(head[_SIZE])[0])
+    behind = _TO_EVENT_ID.match(sized, begin + 4 + _NUMBER.unpack(head[_SIZE])[0])
     if behind is None or (behind[3] is not None) != (behind[0][0] == _WITH_ATTRIBUTES):
         return None
-    if not (_are_named(chunk, head, _TO_NAME) and _are_named(chunk, behind, _OF_ID)):
-        return None
+    names = (*_names(head, _TO_NAME), *_names(behind, _OF_ID))
     (event_id,) = behind[6]
-    size = DEFINITION_HEADER + _NUMBER.unpack_from(chunk, at + DEFINITION_HEADER - 4)[0]
+    size = DEFINITION_HEADER + _NUMBER.unpack_from(sized)[0]
     if head[_NAME_VALUE] is not None:
-        return EventTemplate(head[_NAME_VALUE][0], event_id, size)
+        return EventTemplate(head[_NAME_VALUE][0], event_id, size), names
     end = head.end() + 2 * _HALF.unpack(head[_LENGTH])[0]
-    provider = chunk[head.end() : end].decode("utf-16-le", "replace")
+    provider = sized[head.end() : end].decode("utf-16-le", "replace")
     # Where anything else follows the text, the name goes on.
-    if chunk[end : end + 1] not in (b"\x02", b"\x03", b"\x06", b"\x46") or "\0" in provider or "\ufffd" in provider:
+    follows = sized[end : end + 1]
+    if follows not in (b"\x02", b"\x03", b"\x06", b"\x46") or "\0" in provider or "\ufffd" in provider:
         return None
-    return EventTemplate(provider, event_id, size)
+    return EventTemplate(provider, event_id, size), names
 
 
-def _are_named(chunk: bytes, match: re.Match[bytes], names: tuple[tuple[int, bytes], ...]) -> bool:
-    """Tell whether names lie where the definition says, and are spelt out there if that is its own place."""
-    for group, name in names:
-        if match[group] is None:
-            continue
-        (place,) = _NUMBER.unpack(match[group])
-        begin, end = match.span(group + 1)
-        if (place == begin) != (begin < end) or not chunk.startswith(name, place + _NAME_HEADER):
-            return False
-    return True
+_known_head = lru_cache(_MOST_KNOWN)(_head)
+
+
+def _names(match: re.Match[bytes], names: tuple[tuple[int, bytes], ...]) -> Iterator[_Name]:
+    for group, spelt in names:
+        if match[group] is not None:
+            begin, end = match.span(group + 1)
+            yield _Name(spelt, _NUMBER.unpack(match[group])[0], begin, begin < end)

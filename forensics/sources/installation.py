@@ -124,6 +124,7 @@ class Installation:
     _listings: dict[str, Listing] = field(default_factory=dict)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
     _cut_hives: dict[str, Outcome] = field(default_factory=dict)
+    _control_set: str | None = None
     _following: FollowingTree = field(init=False)
 
     def __post_init__(self) -> None:
@@ -360,6 +361,11 @@ class Installation:
 
     def control_set(self) -> str:
         """Return the current control set's name from SYSTEM\\Select, ``ControlSet001`` where that cannot be read."""
+        if self._control_set is None:
+            self._control_set = self._selected()
+        return self._control_set
+
+    def _selected(self) -> str:
         select = self.key("SYSTEM", "Select")
         current = select.value("Current") if select else None
         number = current.number if current else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -189,19 +189,34 @@ def row_values(rows: Iterable[Row], specs: Sequence[ColumnSpec]) -> Iterator[lis
     return ([_cell(getattr(row, s.name), s) for s in specs] for row in rows)
 
 
-def quick_values(rows: Iterable[Row], specs: Sequence[ColumnSpec]) -> Iterator[Sequence[Any]]:
-    """Yield what :func:`row_values` does, several times faster, for rows that need no more than times and lists made
-    text; text with lone surrogates and integers of 64 bits pass as they are, and SQLite then refuses them.
+def quick_columns(rows: Sequence[Row], specs: Sequence[ColumnSpec]) -> dict[str, Iterable[Any]]:
+    """Return the columns of rows in which anything stands, by name, with what :func:`row_values` gives of each cell.
+
+    It is several times faster, for rows that need no more than times and lists made text: text with lone surrogates
+    and integers of 64 bits pass as they are, and SQLite then refuses them.
     """
-    cells_of = attrgetter(*(s.name for s in specs))
-    converted = [(n, s) for n, s in enumerate(specs) if s.kind in ("datetime", "list")]
-    for row in rows:
-        cells = list(cells_of(row))
-        for number, spec in converted:
-            value = cells[number]
-            if value is not None:
-                cells[number] = _utc(value) if spec.kind == "datetime" else json.dumps(value) if value else "[]"
-        yield cells
+    found: dict[str, Iterable[Any]] = {}
+    for spec, cells in zip(specs, zip(*map(attrgetter(*(s.name for s in specs)), rows), strict=True), strict=True):
+        # Most columns of most tables are empty, and None is slow to hand over.
+        if cells[0] is not None or cells.count(None) < len(cells):
+            found[spec.name] = _AS_TEXT[spec.kind](cells) if spec.kind in _AS_TEXT else cells
+    return found
+
+
+def _lists(cells: Iterable[Any]) -> Iterator[str | None]:
+    return (cell if cell is None else json.dumps(cell) if cell else "[]" for cell in cells)
+
+
+def _times(cells: Iterable[Any]) -> Iterator[str | None]:
+    before, text = None, None
+    for cell in cells:
+        # All rows of one file bear the time of that file.
+        if cell is not before:
+            before, text = cell, None if cell is None else _utc(cell)
+        yield text
+
+
+_AS_TEXT: dict[Kind, Callable[[Iterable[Any]], Iterator[str | None]]] = {"list": _lists, "datetime": _times}
 
 
 def _utc(value: datetime) -> str:

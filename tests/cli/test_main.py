@@ -380,6 +380,14 @@ def test_runs_as_a_process(entry: list[str], saved: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, forensics.render(case(), "screen"), "")
 
 
+def test_python_looks_for_cycles_late_and_not_at_the_end() -> None:
+    told = "print(gc.get_threshold()[0], gc.get_freeze_count() > 1000, len(gc.get_objects()) < 1000)"
+    script = f"import gc\nfrom forensics.cli.main import main\ntry:\n main()\nfinally:\n {told}"
+    command = [sys.executable, "-c", script, "tables"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "100000 True True"
+
+
 def test_a_reader_that_leaves_early_gets_no_complaint(saved: Path) -> None:
     command = f"{sys.executable} -m forensics tables | head -n 1"
     done = subprocess.run(["sh", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=True)

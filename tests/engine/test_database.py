@@ -13,7 +13,8 @@ from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import FUNCTIONS, RuleSqlError, RuleStoppedError
 from forensics.engine.loader import load_packs
 from forensics.engine.run import run
-from forensics.tables.database import quick_values, row_values
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.database import quick_columns, row_values
 from forensics.tables.registry import column_specs
 from tests.engine.rule_files import tables, write_rules
 from tests.hand_made import rows
@@ -113,8 +114,37 @@ def test_a_rule_that_is_stopped_is_a_problem_and_the_others_are_asked(tmp_path: 
 def test_rows_are_loaded_as_the_case_file_stores_them() -> None:
     for row in rows():
         specs = column_specs(row.table)
-        [slow], [quick] = row_values([row], specs), quick_values([row], specs)
-        assert list(quick) == list(slow)
+        [slow] = row_values([row], specs)
+        quick = {name: list(cells) for name, cells in quick_columns([row], specs).items()}
+        assert quick == {s.name: [cell] for s, cell in zip(specs, slow, strict=True) if cell is not None}
+
+
+def test_times_and_lists_of_a_column_are_made_text() -> None:
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    given = [
+        CertificateRow(
+            machine_id=1, source_path="x", thumbprint=str(n), store="MY", store_scope="machine", not_after=time, eku=eku
+        )
+        for n, (time, eku) in enumerate([(None, []), (AS_OF, ["a"]), (AS_OF, []), (later, ["a", "b"]), (None, [])])
+    ]
+    columns = quick_columns(given, column_specs("certificate"))
+    assert list(columns["not_after"]) == [
+        None,
+        "2026-11-22T00:00:00Z",
+        "2026-11-22T00:00:00Z",
+        "2027-01-01T00:00:00Z",
+        None,
+    ]
+    assert list(columns["eku"]) == ["[]", '["a"]', "[]", '["a", "b"]', "[]"]
+    assert "issuer" not in columns
+
+
+def test_more_rows_than_are_loaded_at_once_are_all_there() -> None:
+    rows = [{"thumbprint": f"{number:04}", "issuer": "CN=last" if number == 2345 else None} for number in range(2346)]
+    with RuleDatabase(tables({"certificate": rows}), AS_OF) as database:
+        assert list(database.query("SELECT count(*), max(thumbprint), max(issuer) FROM certificate")) == [
+            (2346, "2345", "CN=last")
+        ]
 
 
 def test_hostile_rows_are_loaded_all_the_same() -> None:

@@ -187,6 +187,19 @@ def test_what_is_not_understood_stays(old: bytes, new: bytes) -> None:
     assert numbers(of_schannel(chunk[:at] + new + chunk[at + len(old) :])) == [1]
 
 
+def test_a_template_that_is_known_is_not_understood_where_its_names_do_not_lie() -> None:
+    (alone,) = chunks_of(event_log(EVENTS[2:3]))
+    (behind,) = chunks_of(event_log([EVENTS[3], EVENTS[2]]))
+    assert (of_schannel(alone), of_schannel(behind)) == (None, None)
+    (begin, _), (at, _) = *records(alone), list(records(behind))[1]
+    (size,), (place,) = struct.unpack_from("<I", alone, begin + 4), struct.unpack_from("<I", alone, begin + 34)
+    moved = bytearray(alone[begin : begin + size])
+    struct.pack_into("<I", moved, 34, at + place - begin)
+    # Its names are still said to lie where those of the record before it do.
+    assert numbers(of_schannel(behind[:at] + bytes(moved) + behind[at + size :])) == [1]
+    assert [number for _, number in records(alone)] == [1]
+
+
 @pytest.mark.parametrize("size", [0, 1, 37, 38, 60_000, 0xFFFFFFFF])
 def test_record_that_lies_about_its_size_stays_with_all_behind_it(size: int) -> None:
     (chunk,) = chunks_of(event_log([EVENTS[2], EVENTS[2], EVENTS[3]]))
