@@ -12,6 +12,7 @@ Every command of ``keymortem`` is a function here:
     examine, open_case              sources, or a case file that was saved, to a Case
     join_cases, append_to_case_file several cases as one; one more in a case file
     explain, expiring               one key of a case; certificates that end soon
+    timeline                        what happened when, for Timesketch, plaso and mactime
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
     fleet_run, fleet_retry          thousands of disks, in a dataset that grows
@@ -93,6 +94,8 @@ if TYPE_CHECKING:
     from forensics.report.symptoms.answer import explain_symptom as explain_symptom
     from forensics.report.table_docs import TableReference as TableReference
     from forensics.report.table_docs import describe_tables as describe_tables
+    from forensics.report.timeline import Timeline as Timeline
+    from forensics.report.timeline import timeline as timeline
     from forensics.rule_packs import CommandList as CommandList
     from forensics.rule_packs import ExamplesResult as ExamplesResult
     from forensics.rule_packs import LintResult as LintResult
@@ -142,6 +145,7 @@ _HOMES = {
     "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
+    "forensics.report.timeline": ("Timeline", "timeline"),
     "forensics.rule_packs": (
         "CommandList",
         "ExamplesResult",
@@ -201,6 +205,7 @@ __all__ = [
     "SourceError",
     "SymptomAnswer",
     "TableReference",
+    "Timeline",
     "UnknownDiskError",
     "UnknownRuleError",
     "UnknownSubjectError",
@@ -237,6 +242,7 @@ __all__ = [
     "show_rule",
     "speaking",
     "test_rules",
+    "timeline",
     "translate_findings",
     "write",
 ]

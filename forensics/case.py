@@ -106,10 +106,10 @@ class Case(CaseTables):
         """
         import pandas as pd
 
-        from forensics.report.timeline import timeline
+        from forensics.report.moments import moments
 
         facts = Facts(self)
-        entries = timeline(self)
+        entries = moments(self)
         return pd.DataFrame(
             {
                 "time": pd.Series([e.time for e in entries], dtype="datetime64[us, UTC]"),

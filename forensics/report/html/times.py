@@ -10,7 +10,7 @@ from forensics.late_methods import dataclass
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
-from forensics.report.timeline import Moment, timeline
+from forensics.report.moments import Moment, moments
 from forensics.tables.timestamps import format_utc
 
 AHEAD = timedelta(days=3653)
@@ -81,7 +81,7 @@ class TimeView:
 
 def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | None:
     """Return the time line, or None where no time was read."""
-    entries = timeline(case)
+    entries = moments(case)
     if not entries:
         return None
     end = _capped(case.as_of, AHEAD)
