@@ -12,6 +12,7 @@ Every command of ``keymortem`` is a function here:
     examine, open_case              sources, or a case file that was saved, to a Case
     join_cases, append_to_case_file several cases as one; one more in a case file
     explain, expiring               one key of a case; certificates that end soon
+    subject_names                   what the keys of a case are called
     timeline                        what happened when, for Timesketch, plaso and mactime
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from forensics.report.explain_subject import Explanation as Explanation
     from forensics.report.explain_subject import UnknownSubjectError as UnknownSubjectError
     from forensics.report.explain_subject import explain as explain
+    from forensics.report.explain_subject import subject_names as subject_names
     from forensics.report.result import Result as Result
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
     from forensics.report.runbook.runbook import NothingToRepairError as NothingToRepairError
@@ -140,7 +142,7 @@ _HOMES = {
     "forensics.recovery.recover": ("Recovered", "recover"),
     "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
-    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
+    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain", "subject_names"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
     "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
@@ -241,6 +243,7 @@ __all__ = [
     "sanitise",
     "show_rule",
     "speaking",
+    "subject_names",
     "test_rules",
     "timeline",
     "translate_findings",

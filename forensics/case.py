@@ -91,11 +91,11 @@ class Case(CaseTables):
 
         return [row.message for row in unanswered(self)]
 
-    def explain(self, subject: str, rules: Paths = ()) -> Explanation:
+    def explain(self, subject: str, rules: Paths = (), *, machine: str | None = None) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
         from forensics.report.explain_subject import explain
 
-        return explain(self, subject, rules)
+        return explain(self, subject, rules, machine=machine)
 
     def timeline(self) -> pd.DataFrame:
         """Return what happened when, the earliest first; ends of certificates to come are in it.

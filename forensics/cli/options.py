@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 import forensics
+from forensics.cli import completion
 from forensics.language import _
 
 SOURCE = click.Path()
@@ -219,6 +220,14 @@ rules_option = click.option(
     metavar="DIR",
     type=click.Path(exists=True, path_type=Path),
     help="Run the rules of DIR too; repeatable.",
+)
+
+
+machine_option = click.option(
+    "--machine",
+    metavar="NAME",
+    shell_complete=completion.machines,
+    help="Of this machine alone: the name of a computer, or of its disk.",
 )
 
 

@@ -34,6 +34,12 @@ def _ahead(case: CaseTables, within: timedelta | None) -> Iterator[KeyChainRow]:
             yield chain
 
 
+def ended(case: CaseTables) -> list[KeyChainRow]:
+    """Return the chains of every certificate that has ended, in the order of the case; not those made anew each day."""
+    chains = case.present.rows("key_chain")
+    return [c for c in chains if c.thumbprint and c.standing != "daily" and not c.is_in_force(case.as_of)]
+
+
 def when(chain: KeyChainRow, as_of: datetime) -> str:
     """Return the last day of a certificate, and in how many days that is."""
     days = days_left(chain, as_of)

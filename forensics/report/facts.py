@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,6 +18,9 @@ from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import entry_of
 from forensics.tables.timestamps import as_utc, format_utc
 from forensics.tables.windows_path import WindowsPaths, windows_folder
+
+_COMMON_NAME = re.compile(r"(?:^|,|\+)CN=((?:\\.|[^,+\\])*)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(.)")
 
 
 class Facts:
@@ -205,6 +209,12 @@ def days_left(chain: KeyChainRow, as_of: datetime) -> int:
     """Return the days from ``as_of`` to a certificate's last day, by the calendar (UTC)."""
     assert chain.ends is not None
     return (as_utc(chain.ends).date() - as_utc(as_of).date()).days
+
+
+def common_name(subject: str | None) -> str | None:
+    """Return the first common name of a subject or issuer (RFC 4514); None where it has none."""
+    match = _COMMON_NAME.search(subject or "")
+    return _ESCAPED.sub(r"\1", match[1]) if match is not None else None
 
 
 def label(chain: KeyChainRow) -> str:
