@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli import completion
+from forensics.cli.completion import completed_subjects
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, unsuitable_machine_told
 from forensics.cli.options import SOURCE, machine_option, rules_option, source_options
 from forensics.cli.output import emit
@@ -31,7 +31,7 @@ def _unsigned(argument: str) -> str:
 
 
 @click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
-@click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE, shell_complete=completion.subjects)
+@click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE, shell_complete=completed_subjects)
 @click.argument("wanted", metavar="SUBJECT")
 @machine_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import click
 
 import forensics
-from forensics.cli import completion
+from forensics.cli.completion import completed_machines
 from forensics.language import _
 
 SOURCE = click.Path()
@@ -226,7 +226,7 @@ rules_option = click.option(
 machine_option = click.option(
     "--machine",
     metavar="NAME",
-    shell_complete=completion.machines,
+    shell_complete=completed_machines,
     help="Of this machine alone: the name of a computer, or of its disk.",
 )
 
