@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.language import _n
 from forensics.report.facts import day, days_left
 from forensics.tables.key_chain import KeyChainRow
 
@@ -43,7 +44,7 @@ def ended(case: CaseTables) -> list[KeyChainRow]:
 def when(chain: KeyChainRow, as_of: datetime) -> str:
     """Return the last day of a certificate, and in how many days that is."""
     days = days_left(chain, as_of)
-    return f"{day(chain.ends)}, {'today' if days == 0 else 'in 1 day' if days == 1 else f'in {days} days'}"
+    return f"{day(chain.ends)}, {'today' if days == 0 else _n('in {count} day', 'in {count} days', days)}"
 
 
 def condition(chain: KeyChainRow) -> str:

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import ClassVar
 
 from forensics.case_tables import CaseTables
-from forensics.counted import counted
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import _, _n
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.ending import ending
@@ -85,20 +85,22 @@ def _text(found: Expiring, width: int | None) -> str:
     further = further_certificates(case)
     told = fold(further, width) if further else []
     if not found.chains:
-        span = counted(found.within.days, "{} day", "{} days")
-        none = f"No certificate with a private key expires within {span} after {day(case.as_of)}."
+        none = _n(
+            "No certificate with a private key expires within {count} day after {date}.",
+            "No certificate with a private key expires within {count} days after {date}.",
+            found.within.days,
+            date=day(case.as_of),
+        )
         return "\n".join([*head, none, *told]) + "\n"
     facts, lines = Facts(case), head
     for chain in found.chains:
         assert chain.ends is not None
-        when = (
-            "expired     "
-            if chain.ends < case.as_of
-            else f"in {counted(days_left(chain, case.as_of), '{} day', '{} days'):>9}"
-        )
+        days = days_left(chain, case.as_of)
+        left = _n("in {days} day", "in {days} days", days, days=f"{days:4}")
+        when = _("expired") if chain.ends < case.as_of else left
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
         state += ", replaced already" if chain.standing == "superseded" else ""
         text = sanitise(f"{label(chain)}, store {chain.store}, {facts.on(chain.machine_id)}, {state}")
-        indent = f"{day(chain.ends)}  {when}  "
+        indent = f"{day(chain.ends)}  {when:12}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
     return "\n".join([*lines, *told]) + "\n"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.engine.templates import listed
+from forensics.language import _n
 from forensics.report.accounted import examined_line, reasons
 from forensics.report.disk_table.text import head_table
 from forensics.report.ending import SOON, condition, ending, when
@@ -163,7 +164,15 @@ class _Report:
                 yield finding
         for rule, count in seen.items():
             if count > most:
-                self._add(f"and {count - most} more findings of {rule}: see --format json", indent)
+                self._add(
+                    _n(
+                        "and {count} more finding of {rule}: see --format json",
+                        "and {count} more findings of {rule}: see --format json",
+                        count - most,
+                        rule=rule,
+                    ),
+                    indent,
+                )
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import _n
 from forensics.late_methods import dataclass
 from forensics.report.moments import Moment, moments
 from forensics.report.result import Result
@@ -30,7 +31,7 @@ class Timeline(Result):
         return self.case.evidence
 
     def __repr__(self) -> str:
-        return f"<Timeline of {len(self.moments)} moments>"
+        return f"<Timeline of {_n('{count} moment', '{count} moments', len(self.moments))}>"
 
     def _render(self, format: str, width: int | None) -> str:
         from forensics.report.exports import bodyfile, timesketch

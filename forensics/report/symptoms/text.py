@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from forensics.language import _n
 from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts
 from forensics.report.findings import LONGEST_LINE, head
@@ -67,7 +68,14 @@ def _recorded(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> 
     for row in machine.events[-MOST_EVENTS:]:
         text.add(_event(row), "  ", "    ")
     if len(machine.events) > MOST_EVENTS:
-        text.add(f"and {len(machine.events) - MOST_EVENTS} earlier ones: see --format json", "  ")
+        text.add(
+            _n(
+                "and {count} earlier one: see --format json",
+                "and {count} earlier ones: see --format json",
+                len(machine.events) - MOST_EVENTS,
+            ),
+            "  ",
+        )
     if codes := _codes(told, machine):
         text.add(f"The codes in these records say more, ask for them too: {', '.join(codes)}.", "  ")
     for sentence in _logs(told.case.coverage_of(machine.machine), bool(machine.events)):
