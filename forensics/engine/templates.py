@@ -30,6 +30,7 @@ from forensics.engine.calls import MARK, Call, parse_call, problem_of, written
 from forensics.engine.forms import ENGLISH, Wording, formed, missing
 from forensics.tables.finding import Block, BlockKind, Shell
 from forensics.tables.sanitise import sanitise
+from forensics.tables.timestamps import told_times
 from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 MOST = 5
@@ -300,7 +301,7 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, A
 def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wording) -> str:
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
     if field.form == "date":
-        values = list(dict.fromkeys(value and str(value)[:10] for value in values))
+        values = list(dict.fromkeys(value and told_times(str(value))[:10] for value in values))
     if len(values) > MOST * MOST:
         shown = [_text(value, field, command, wording) for value in values[:MOST]]
         return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)
@@ -313,6 +314,8 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
+    if not command and field.form != "local":
+        text = told_times(text)
     # The drive that is not known is meant to be acted on: cmd puts its letter in.
     given = text.removeprefix(UNKNOWN_DRIVE)
     return wording.withheld if command and _ACTIVE.search(given) else text

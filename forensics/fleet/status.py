@@ -21,7 +21,7 @@ from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
 from forensics.tables.sanitise import sanitise
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import format_utc, told_time
 
 if TYPE_CHECKING:
     import duckdb
@@ -144,7 +144,7 @@ class FleetStatus(Result):
             )
             yield f"Rules that were not asked to their end, so what they would have found is not known: {names}"
         yield f"{self.path}: {'a run is going on' if self.running else 'no run is going on'}"
-        yield f"as of {format_utc(self.as_of)}, {self.size / 1e6:.1f} MB"
+        yield f"as of {told_time(self.as_of)}, {self.size / 1e6:.1f} MB"
         told = [f"{self.states[state]} {_WORDS[state]}" for state in STATES if self.states[state]]
         yield f"{_counted(self.inputs, 'input')}: {', '.join(told) or 'none yet'}"
         if self.partly:

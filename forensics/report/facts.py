@@ -16,7 +16,7 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import entry_of
-from forensics.tables.timestamps import as_utc, format_utc
+from forensics.tables.timestamps import in_zone, told_day, told_times
 from forensics.tables.windows_path import WindowsPaths, windows_folder
 
 _COMMON_NAME = re.compile(r"(?:^|,|\+)CN=((?:\\.|[^,+\\])*)", re.IGNORECASE)
@@ -136,7 +136,7 @@ class Facts:
 
     def path(self, machine_id: int, path: str | None) -> str:
         """Write a path of the source as the Windows of an installation does; empty for None."""
-        return self._paths.of(machine_id, path) or ""
+        return told_times(self._paths.of(machine_id, path) or "")
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
@@ -201,14 +201,14 @@ class Facts:
 
 
 def day(moment: datetime | None) -> str:
-    """Return the UTC date, or ``an unknown date``."""
-    return format_utc(moment)[:10] if moment else "an unknown date"
+    """Return the date in the zone that was asked for, else UTC, or ``an unknown date``."""
+    return told_day(moment) if moment else "an unknown date"
 
 
 def days_left(chain: KeyChainRow, as_of: datetime) -> int:
-    """Return the days from ``as_of`` to a certificate's last day, by the calendar (UTC)."""
+    """Return the days from ``as_of`` to a certificate's last day, by the same calendar."""
     assert chain.ends is not None
-    return (as_utc(chain.ends).date() - as_utc(as_of).date()).days
+    return (in_zone(chain.ends).date() - in_zone(as_of).date()).days
 
 
 def common_name(subject: str | None) -> str | None:

@@ -15,7 +15,7 @@ from forensics.report.ending import ending
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
-from forensics.tables.timestamps import as_utc
+from forensics.tables.timestamps import as_utc, told_time
 from forensics.version import __version__
 
 REMINDER = timedelta(days=30)
@@ -66,7 +66,7 @@ def _description(chain: KeyChainRow, machine: str) -> str:
     replaced = " Another certificate has replaced it." if chain.standing == "superseded" else ""
     lines = [
         f"Thumbprint {chain.thumbprint}, store {sanitise(chain.store)} on {machine}.",
-        f"Ends {as_utc(chain.ends):%Y-%m-%d %H:%M:%S} UTC.",
+        f"Ends {told_time(chain.ends)}.",
         f"{state}.{replaced}",
     ]
     return "\n".join(lines)

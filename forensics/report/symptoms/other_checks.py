@@ -13,6 +13,7 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
+from forensics.tables.timestamps import told_day
 from forensics.tables.use import CertificateUseRow, FolderAclRow
 
 _STARTS = {2: "automatic", 3: "manual", 4: "disabled"}
@@ -159,7 +160,7 @@ def _rdp_certificate_ended(ground: Ground) -> Examined:
     if not certificates or any(c.not_after is None or c.not_after < ground.case.as_of for c in certificates):
         return Examined("open", "the certificate that Remote Desktop uses is not known")
     ends = max(c.not_after for c in certificates if c.not_after is not None)
-    return Examined("ruled_out", f"what it uses is valid until {ends:%Y-%m-%d}")
+    return Examined("ruled_out", f"what it uses is valid until {told_day(ends)}")
 
 
 def _not_exportable(ground: Ground) -> Examined:

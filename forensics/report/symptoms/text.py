@@ -17,7 +17,7 @@ from forensics.sources.coverage import Coverage
 from forensics.tables.event import EventRow
 from forensics.tables.finding import Finding
 from forensics.tables.record import CoverageRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 MOST_EVENTS = 10
 """Display: records of event logs that are told one by one for each machine, the newest."""
@@ -92,7 +92,7 @@ def _codes(told: SymptomAnswer, machine: MachineAnswer) -> list[str]:
 
 
 def _event(row: EventRow) -> str:
-    when = format_utc(row.time) if row.time else "(no time)"
+    when = told_time(row.time) if row.time else "(no time)"
     named = [f"process {row.process}"] if row.process else []
     named += [f"key {row.key_name}"] if row.key_name else []
     named += [row.error_code] if row.error_code else []
