@@ -34,7 +34,8 @@ a row of table ``problem``. What is wrong with a call raises: SourceError (not o
 RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
 DatasetError, UnknownDiskError, SchedulerLostError, EvidenceTargetError, ValueError.
 
-Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
+Times are UTC everywhere; with ``times_in("Asia/Tokyo")`` texts and pages are rendered in another zone. Texts that came
+from a disk may hold anything: ``sanitise`` makes one safe to print.
 
 All names are loaded when first used, so that the command line starts at once.
 """
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from forensics.tables.finding import SEVERITIES as SEVERITIES
     from forensics.tables.sanitise import sanitise as sanitise
     from forensics.tables.timestamps import parse_utc as parse_utc
+    from forensics.tables.timestamps import times_in as times_in
     from forensics.version import __version__ as __version__
 
 _HOMES = {
@@ -168,7 +170,7 @@ _HOMES = {
     "forensics.tables.database": ("CaseFileError", "is_case_file"),
     "forensics.tables.finding": ("SEVERITIES",),
     "forensics.tables.sanitise": ("sanitise",),
-    "forensics.tables.timestamps": ("parse_utc",),
+    "forensics.tables.timestamps": ("parse_utc", "times_in"),
     "forensics.version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -246,6 +248,7 @@ __all__ = [
     "subject_names",
     "test_rules",
     "timeline",
+    "times_in",
     "translate_findings",
     "write",
 ]

@@ -10,8 +10,8 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, unsuitable_machine_told
-from forensics.cli.options import SOURCE, machine_option, overwrite_option, source_options, span
-from forensics.cli.output import check_targets, emit
+from forensics.cli.options import SOURCE, machine_option, overwrite_option, source_options, span, zone_option
+from forensics.cli.output import check_targets, check_zone, emit, times_shown
 from forensics.cli.run import examined_or_exit
 
 
@@ -21,6 +21,7 @@ from forensics.cli.run import examined_or_exit
     "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
 )
 @machine_option
+@zone_option
 @click.option(
     "--format",
     "form",
@@ -40,6 +41,7 @@ def expiring(
     sources: tuple[str, ...],
     within: timedelta,
     machine: str | None,
+    zone: str | None,
     form: str,
     output: Path | None,
     overwrite: bool,
@@ -59,11 +61,13 @@ def expiring(
       keymortem expiring monday.sqlite tuesday.sqlite disk3.vhdx --machine WEB01
       keymortem expiring fleet.sqlite --within 2y --format ics -o expiry.ics
     """
+    check_zone(zone, form)
     check_targets("text", output, None, sources, overwrite)  # each format is one file, csv too
     case = examined_or_exit(sources, options)
     with unsuitable_machine_told():
         found = forensics.expiring(case, within, machine=machine)
-    emit(found, form, output, overwrite=overwrite)
+    with times_shown(zone, case):
+        emit(found, form, output, overwrite=overwrite)
     if found.chains:
         ctx.exit(FOUND)
     if found.judges_nothing:

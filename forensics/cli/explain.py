@@ -11,8 +11,8 @@ import click
 import forensics
 from forensics.cli.completion import completed_subjects
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, unsuitable_machine_told
-from forensics.cli.options import SOURCE, machine_option, rules_option, source_options
-from forensics.cli.output import emit
+from forensics.cli.options import SOURCE, machine_option, rules_option, source_options, zone_option
+from forensics.cli.output import check_zone, emit, times_shown
 from forensics.cli.run import examined_or_exit
 
 _BELOW_ZERO = re.compile(r"-(\d{10})")
@@ -34,6 +34,7 @@ def _unsigned(argument: str) -> str:
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE, shell_complete=completed_subjects)
 @click.argument("wanted", metavar="SUBJECT")
 @machine_option
+@zone_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")
 @rules_option
 @source_options
@@ -44,6 +45,7 @@ def explain(
     sources: tuple[str, ...],
     wanted: str,
     machine: str | None,
+    zone: str | None,
     form: str,
     rules: tuple[Path, ...],
     **options: Any,
@@ -69,14 +71,16 @@ def explain(
     """
     if not sources:
         raise click.UsageError("Missing argument 'SUBJECT': what to explain stands behind the sources")
+    check_zone(zone, form)
     case = examined_or_exit(sources, options | {"rules": rules})
     try:
         with unsuitable_machine_told():
             symptom = forensics.explain_symptom(case, wanted, machine=machine)
     except forensics.UnknownSubjectError:
-        _explain_key(ctx, case, sources, wanted, machine, form, rules)
+        _explain_key(ctx, case, sources, wanted, machine, zone, form, rules)
         return
-    emit(symptom, form)
+    with times_shown(zone, case, rules=rules):
+        emit(symptom, form)
     if not symptom.is_known:
         raise click.UsageError(f"{wanted!r} is no code or event of which a cause is known; see above for what has it")
     if symptom.has_findings:
@@ -92,6 +96,7 @@ def _explain_key(
     sources: tuple[str, ...],
     wanted: str,
     machine: str | None,
+    zone: str | None,
     form: str,
     rules: tuple[Path, ...],
 ) -> None:
@@ -106,7 +111,8 @@ def _explain_key(
         raise click.UsageError(
             f"nothing {where} is called {wanted!r}; keymortem examine {source} lists what there is"
         ) from None
-    emit(told)
+    with times_shown(zone, case, rules=rules):
+        emit(told)
     if told.candidates:
         raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
     if told.has_findings:

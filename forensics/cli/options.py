@@ -223,6 +223,25 @@ rules_option = click.option(
 )
 
 
+def _zone(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            with forensics.times_in(value):
+                pass
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
+zone_option = click.option(
+    "--tz",
+    "zone",
+    callback=_zone,
+    metavar="ZONE",
+    help="Time zone of texts and pages, such as Asia/Tokyo; UTC if not given.",
+)
+
+
 machine_option = click.option(
     "--machine",
     metavar="NAME",

@@ -140,7 +140,9 @@ class Facts:
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
-        return chain.recovery_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
+        return told_times(chain.recovery_place or "") or self.path(
+            chain.recoverable_on or chain.machine_id, chain.recoverable_from
+        )
 
     def opened_by(self, chain: KeyChainRow) -> str:
         """Write what opened the file in which the key was found, where that is not in its place; empty where all is."""

@@ -60,6 +60,11 @@ def times_in(zone: str) -> Iterator[None]:
         _ZONE.reset(before)
 
 
+def zone_name() -> str:
+    """Return the name of the zone asked for, else UTC."""
+    return str(_ZONE.get())
+
+
 def told_time(value: datetime) -> str:
     """Write a time as sentences have it: ``YYYY-MM-DD HH:MM:SS UTC``, or the abbreviation of the zone asked for."""
     moment = in_zone(value)
