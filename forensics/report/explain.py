@@ -178,5 +178,4 @@ def _link_lines(link: Link, chain: KeyChainRow, facts: Facts, width: int | None)
     yield from fold(sanitise(f"{link.value}{detail}", _LONGEST_DETAIL), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:
         when = f", written {told_time(link.read_from.source_time)}" if link.read_from.source_time else ""
-        read_in = facts.path(link.read_from.machine_id, link.read_from.source_path)
-        yield from fold(sanitise(f"read in {read_in}{when}"), width, indent, indent)
+        yield from fold(sanitise(f"read in {facts.read_in(link.read_from)}{when}"), width, indent, indent)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from forensics.case_tables import CaseTables
 from forensics.report.profiles import introduced_profile, is_profile, profile_name
@@ -21,6 +21,15 @@ from forensics.tables.windows_path import WindowsPaths, windows_folder
 
 _COMMON_NAME = re.compile(r"(?:^|,|\+)CN=((?:\\.|[^,+\\])*)", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)")
+
+
+class HasPlace(Protocol):
+    """A row, or what was made of one."""
+
+    @property
+    def machine_id(self) -> int: ...
+    @property
+    def source_path(self) -> str: ...
 
 
 class Facts:
@@ -137,6 +146,13 @@ class Facts:
     def path(self, machine_id: int, path: str | None) -> str:
         """Write a path of the source as the Windows of an installation does; empty for None."""
         return told_times(self._paths.of(machine_id, path) or "")
+
+    def read_in(self, row: HasPlace) -> str:
+        """Write where a row was read as its Windows does, where that lay in the source with its folders."""
+        machine = self.machine(row.machine_id)
+        root = machine and (machine.system_root or machine.profile_folder)
+        is_laid_out = root and ("/" in row.source_path or row.source_path == root)
+        return self.path(row.machine_id, row.source_path) if is_laid_out else row.source_path
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""

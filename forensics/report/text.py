@@ -29,7 +29,7 @@ from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.well import proved
-from forensics.report.windows_names import named_otherwise, place_of
+from forensics.report.windows_names import named_otherwise
 from forensics.tables.finding import SEVERITIES, Finding, Severity, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import RULE_PROBLEMS, ProblemRow
@@ -377,7 +377,7 @@ class _Report:
         self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
         # First what the rules could not say: in a long list it would look as if they had found nothing.
         rows = sorted(rows, key=lambda row: row.kind not in RULE_PROBLEMS)
-        self._listed(f"{place_of(r, self.facts)}: {r.message}" if r.source_path else r.message for r in rows)
+        self._listed(f"{self.facts.read_in(r)}: {r.message}" if r.source_path else r.message for r in rows)
 
 
 _PARTS: dict[str, Callable[[_Report], None]] = {

@@ -1,20 +1,13 @@
-"""Where something lies, and what it is called, as the examined Windows itself writes it."""
+"""What findings are about, as the examined Windows itself writes it."""
 
 from __future__ import annotations
 
 from forensics.report.facts import Facts
 from forensics.tables.finding import Finding, Subject
-from forensics.tables.record import ProblemRow
 from forensics.tables.sanitise import sanitise
 
 _NAMED_BY_PATH = frozenset({"key_file", "key_folder", "master_key", "folder_acl", "ca_eklist_entry"})
 """Tables whose subjects have a path of the source for their identity (:mod:`forensics.engine.subjects`)."""
-
-
-def place_of(row: ProblemRow, facts: Facts) -> str:
-    """Return where something could not be read; what lies in no Windows stays as the source has it."""
-    is_in_windows = facts.machine(row.machine_id) is not None
-    return facts.path(row.machine_id, row.source_path) if is_in_windows else row.source_path
 
 
 def named_otherwise(finding: Finding, said: str, facts: Facts) -> list[str]:

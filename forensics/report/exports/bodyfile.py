@@ -38,7 +38,7 @@ def render_bodyfile(case: CaseTables, moments: Iterable[Moment]) -> str:
 
 def _line(moment: Moment, facts: Facts) -> str:
     seconds = (moment.time - _EPOCH) // timedelta(seconds=1)
-    path = sanitise(facts.path(moment.machine_id, moment.source_path))
+    path = sanitise(facts.read_in(moment))
     name = f"[{TAGS[moment.kind]}] {message(moment, facts)} ({path})"
     name = _ENCODED.sub(lambda found: f"%{ord(found[0]):02X}", name)
     return f"0|{name}|0|0|0|0|0|{seconds}|{seconds}|{seconds}|{seconds}\n"

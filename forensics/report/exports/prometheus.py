@@ -1,4 +1,4 @@
-"""Metrics for the textfile collector of Prometheus' node exporter: what they mean stands in docs/time-lines.md.
+"""Metrics for the textfile collector of Prometheus' node exporter: what they mean stands in docs/other-tools.md.
 
 Labels that x509-certificate-exporter has too are named, and written, as there: ``subject_CN``, ``issuer_CN``, and
 ``serial_number`` as a decimal number.

@@ -79,7 +79,7 @@ def events(case: CaseTables, moments: Iterable[Moment]) -> Iterator[Event]:
             hostname=sanitise(facts.computer(moment.machine_id)),
             source=sanitise(facts.place(moment.machine_id)),
             source_path=sanitise(moment.source_path),
-            filename=sanitise(facts.path(moment.machine_id, moment.source_path)),
+            filename=sanitise(facts.read_in(moment)),
             thumbprint="" if moment.subject == moment.source_path else sanitise(moment.subject or ""),
         )
 

@@ -146,7 +146,7 @@ def _table(case: CaseTables, chains: ChainViews, entries: list[Moment], t: Catal
         local = f" {t('(clock of the machine)')}" if entry.is_local else ""
         machine = [Cell(chains.facts.machine_name(entry.machine_id))] if several else []
         anchor = chains.anchor_of(entry.machine_id, entry.subject) if entry.subject else None
-        shown = in_zone(entry.time)
+        shown = entry.time if entry.is_local else in_zone(entry.time)
         time = str(shown.replace(microsecond=0, tzinfo=None)).removesuffix(" 00:00:00")
         cells = [
             Cell(time + local, "" if local else "date"),

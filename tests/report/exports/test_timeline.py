@@ -38,6 +38,7 @@ def case() -> forensics.Case:
             source_path="Windows",
             source="web01.vhdx",
             computer_name="WEB01",
+            system_root="Windows",
             drive="C:",
             install_date=datetime(2024, 3, 4, 8, 0, 0, 250_000, tzinfo=UTC),
         ),
