@@ -158,11 +158,15 @@ class FleetStatus(Result):
             yield f"{reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
         if self.waiting:
             beside = f", such as {self.controllers[0]}" if self.controllers else ""
-            yield (
-                _n("users' keys on {count} machine wait", "users' keys on {count} machines wait", self.waiting)
-                + " for the backup key of their domain: secrets stay in the "
-                f"task of their disk, so examine such a disk together with that of a domain controller{beside}, or run "
-                "again with --domain-backup-key"
+            yield _n(
+                "users' keys on {count} machine wait for the backup key of their domain: secrets stay in the task of "
+                "their disk, so examine it together with that of a domain controller{beside}, or run again with "
+                "--domain-backup-key",
+                "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task "
+                "of their disk, so examine such a disk together with that of a domain controller{beside}, or run again with "
+                "--domain-backup-key",
+                self.waiting,
+                beside=beside,
             )
         if self.other_dates:
             yield _n(

@@ -11,7 +11,7 @@ from forensics.late_methods import dataclass
 from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
-from forensics.tables.timestamps import format_utc, told_time
+from forensics.tables.timestamps import format_utc, told_time, told_times
 
 _WHAT: dict[HistoryOf, str] = {"key_file": "key file", "master_key": "master key file"}
 _ONE_EVENT = timedelta(seconds=2)
@@ -106,9 +106,9 @@ def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
 
 def loss_beside(chain: KeyChainRow, said: str) -> str | None:
     """Say when a key lost its file, unless a text that stands above says all of it."""
-    if chain.lost_told is None or (chain.lost_told in said and chain.lost_doubt is None):
+    if chain.lost_told is None or (told_times(chain.lost_told) in said and chain.lost_doubt is None):
         return None
-    return told_loss(chain)
+    return told_times(told_loss(chain) or "") or None
 
 
 def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:

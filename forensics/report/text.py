@@ -164,9 +164,9 @@ class _Report:
             if seen[finding.rule] <= most:
                 yield finding
         for rule, count in seen.items():
-            if count > most:
-                more = _n("and {count} more finding of", "and {count} more findings of", count - most)
-                self._add(f"{more} {rule}: see --format json", indent)
+            if (left := count - most) > 0:
+                more = _n("and {count} more finding of {rule}", "and {count} more findings of {rule}", left, rule=rule)
+                self._add(f"{more}: see --format json", indent)
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 
 _ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
-_ISO = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
+_WRITTEN = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?(?:Z| UTC\b)")
 
 
 def as_utc(value: datetime) -> datetime:
@@ -77,13 +77,13 @@ def told_day(value: datetime) -> str:
 
 
 def told_times(text: str) -> str:
-    """Write each time that a text holds as tables do (``2026-12-05T00:00:00Z``) as sentences have it."""
-    return _ISO.sub(_told, text) if "Z" in text else text
+    """Write each time that a text holds, as tables have it or as it was told in UTC, as sentences have it."""
+    return _WRITTEN.sub(_told, text) if ":" in text else text
 
 
 def _told(found: re.Match[str]) -> str:
     try:
-        return told_time(datetime.fromisoformat(found[0]))
+        return told_time(datetime.fromisoformat(f"{found[1]}T{found[2]}"))
     except ValueError:
         return found[0]
 

@@ -51,15 +51,15 @@ def case() -> forensics.Case:
 @pytest.mark.parametrize(
     ("name", "numbers"),
     [
-        ("web02", {2}),
-        ("WEB01", {1, 3}),
-        ("WEB01 (old.vhdx)", {3}),
-        ("second.vhdx", {2}),
-        ("images/second.vhdx", {2}),
-        (" Web01 (web01.vhdx) ", {1}),
+        ("web02", frozenset({2})),
+        ("WEB01", frozenset({1, 3})),
+        ("WEB01 (old.vhdx)", frozenset({3})),
+        ("second.vhdx", frozenset({2})),
+        ("images/second.vhdx", frozenset({2})),
+        (" Web01 (web01.vhdx) ", frozenset({1})),
     ],
 )
-def test_a_machine_is_called_by_its_computer_or_disk(name: str, numbers: set[int], case: forensics.Case) -> None:
+def test_a_machine_is_called_by_its_computer_or_disk(name: str, numbers: frozenset[int], case: forensics.Case) -> None:
     assert named_machines(case, name) == numbers
 
 

@@ -144,7 +144,7 @@ def timesketch() -> Any:
     """The importer of Timesketch, which keeps what it would send."""
     importer = other_reader("timesketch_import_client.importer", "timesketch-import-client")
 
-    class Kept(importer.ImportStreamer):  # type: ignore[misc]
+    class Kept(importer.ImportStreamer):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.sent: list[dict[str, Any]] = []
