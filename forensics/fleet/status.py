@@ -163,8 +163,8 @@ class FleetStatus(Result):
                 "their disk, so examine it together with that of a domain controller{beside}, or run again with "
                 "--domain-backup-key",
                 "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task "
-                "of their disk, so examine such a disk together with that of a domain controller{beside}, or run again with "
-                "--domain-backup-key",
+                "of their disk, so examine such a disk together with that of a domain controller{beside}, or run again "
+                "with --domain-backup-key",
                 self.waiting,
                 beside=beside,
             )
