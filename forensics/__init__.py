@@ -12,6 +12,8 @@ Every command of ``keymortem`` is a function here:
     examine, open_case              sources, or a case file that was saved, to a Case
     join_cases, append_to_case_file several cases as one; one more in a case file
     explain, expiring               one key of a case; certificates that end soon
+    subject_names                   what the keys of a case are called
+    timeline                        what happened when, for Timesketch, plaso and mactime
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
     fleet_run, fleet_retry          thousands of disks, in a dataset that grows
@@ -32,7 +34,8 @@ a row of table ``problem``. What is wrong with a call raises: SourceError (not o
 RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
 DatasetError, UnknownDiskError, SchedulerLostError, EvidenceTargetError, ValueError.
 
-Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
+Times are UTC everywhere; with ``times_in("Asia/Tokyo")`` texts and pages are rendered in another zone. Texts that came
+from a disk may hold anything: ``sanitise`` makes one safe to print.
 
 All names are loaded when first used, so that the command line starts at once.
 """
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     from forensics.report.explain_subject import Explanation as Explanation
     from forensics.report.explain_subject import UnknownSubjectError as UnknownSubjectError
     from forensics.report.explain_subject import explain as explain
+    from forensics.report.explain_subject import subject_names as subject_names
     from forensics.report.result import Result as Result
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
     from forensics.report.runbook.runbook import NothingToRepairError as NothingToRepairError
@@ -93,6 +97,8 @@ if TYPE_CHECKING:
     from forensics.report.symptoms.answer import explain_symptom as explain_symptom
     from forensics.report.table_docs import TableReference as TableReference
     from forensics.report.table_docs import describe_tables as describe_tables
+    from forensics.report.timeline import Timeline as Timeline
+    from forensics.report.timeline import timeline as timeline
     from forensics.rule_packs import CommandList as CommandList
     from forensics.rule_packs import ExamplesResult as ExamplesResult
     from forensics.rule_packs import LintResult as LintResult
@@ -113,6 +119,7 @@ if TYPE_CHECKING:
     from forensics.tables.finding import SEVERITIES as SEVERITIES
     from forensics.tables.sanitise import sanitise as sanitise
     from forensics.tables.timestamps import parse_utc as parse_utc
+    from forensics.tables.timestamps import times_in as times_in
     from forensics.version import __version__ as __version__
 
 _HOMES = {
@@ -137,11 +144,12 @@ _HOMES = {
     "forensics.recovery.recover": ("Recovered", "recover"),
     "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
-    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
+    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain", "subject_names"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
     "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
+    "forensics.report.timeline": ("Timeline", "timeline"),
     "forensics.rule_packs": (
         "CommandList",
         "ExamplesResult",
@@ -162,7 +170,7 @@ _HOMES = {
     "forensics.tables.database": ("CaseFileError", "is_case_file"),
     "forensics.tables.finding": ("SEVERITIES",),
     "forensics.tables.sanitise": ("sanitise",),
-    "forensics.tables.timestamps": ("parse_utc",),
+    "forensics.tables.timestamps": ("parse_utc", "times_in"),
     "forensics.version": ("__version__",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -201,6 +209,7 @@ __all__ = [
     "SourceError",
     "SymptomAnswer",
     "TableReference",
+    "Timeline",
     "UnknownDiskError",
     "UnknownRuleError",
     "UnknownSubjectError",
@@ -236,7 +245,10 @@ __all__ = [
     "sanitise",
     "show_rule",
     "speaking",
+    "subject_names",
     "test_rules",
+    "timeline",
+    "times_in",
     "translate_findings",
     "write",
 ]

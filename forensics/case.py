@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
+from forensics.language import _n
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
 from forensics.tables.sanitise import sanitise
@@ -91,11 +92,11 @@ class Case(CaseTables):
 
         return [row.message for row in unanswered(self)]
 
-    def explain(self, subject: str, rules: Paths = ()) -> Explanation:
+    def explain(self, subject: str, rules: Paths = (), *, machine: str | None = None) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
         from forensics.report.explain_subject import explain
 
-        return explain(self, subject, rules)
+        return explain(self, subject, rules, machine=machine)
 
     def timeline(self) -> pd.DataFrame:
         """Return what happened when, the earliest first; ends of certificates to come are in it.
@@ -106,10 +107,10 @@ class Case(CaseTables):
         """
         import pandas as pd
 
-        from forensics.report.timeline import timeline
+        from forensics.report.moments import moments
 
         facts = Facts(self)
-        entries = timeline(self)
+        entries = moments(self)
         return pd.DataFrame(
             {
                 "time": pd.Series([e.time for e in entries], dtype="datetime64[us, UTC]"),
@@ -133,7 +134,8 @@ class Case(CaseTables):
         in_force = sorted_keys.in_force
         usable, undecided = in_force((*sorted_keys.well, *sorted_keys.too_open)), in_force(sorted_keys.unknown)
         lack = lack_of_evidence(case, undecided, facts)
-        counts = f"{len(in_force(sorted_keys.broken))} keys {lack.broken}, {len(usable)} usable, "
+        broken = _n("{count} key", "{count} keys", len(in_force(sorted_keys.broken)))
+        counts = f"{broken} {lack.broken}, {len(usable)} usable, "
         counts += lack.undecided(len(undecided))
         findings = "".join(
             f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
@@ -141,7 +143,8 @@ class Case(CaseTables):
             for f in self.finding_list[:_MOST]
         )
         more = len(self.finding_list) - _MOST
-        rest = f"<p>and {more} more findings: <code>case.findings</code></p>" if more > 0 else ""
+        further = _n("and {count} more finding", "and {count} more findings", more)
+        rest = f"<p>{further}: <code>case.findings</code></p>" if more > 0 else ""
         head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
         return (
             f"{self._unanswered_html()}<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"

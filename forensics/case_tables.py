@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from forensics.disk.evidence_files import EvidenceFiles
-from forensics.language import Sentence
+from forensics.language import Sentence, _n
 from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
 from forensics.tables.case_reader import read_case_file
@@ -181,7 +181,9 @@ class CaseTables:
         filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)
         failed = sum(source.error is not None for source in self.sources)
         not_examined = f", {failed} of them not examined" if failed else ""
-        return f"<Case of {len(self.sources)} source(s){not_examined}; {filled or 'empty'}>"
+        return (
+            f"<Case of {_n('{count} source', '{count} sources', len(self.sources))}{not_examined}; {filled or 'empty'}>"
+        )
 
     @classmethod
     def opened(cls, path: str | Path) -> Self:

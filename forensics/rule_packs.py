@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
+from forensics.language import _n
 from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.given_paths import Paths, given_paths
@@ -107,7 +108,9 @@ class LintResult(Result):
         return self.read
 
     def _render(self, format: str, width: int | None) -> str:
-        told = f"{len(self.rules)} rules are valid; {len(self.problems) or 'no'} recommendations"
+        valid = _n("{count} rule is valid", "{count} rules are valid", len(self.rules))
+        advice = _n("{count} recommendation", "{count} recommendations", len(self.problems))
+        told = f"{valid}; {advice if self.problems else 'no recommendations'}"
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 
@@ -133,8 +136,10 @@ class ExamplesResult(Result):
 
     def _render(self, format: str, width: int | None) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.run.items()))
-        failed = f"; {len(self.problems)} problems" if self.problems else "; all come out as they say"
-        told = f"{len(self.rules)} rules, {self.run.total()} examples ({kinds}){failed}"
+        problems = _n("{count} problem", "{count} problems", len(self.problems))
+        rules = _n("{count} rule", "{count} rules", len(self.rules))
+        examples = _n("{count} example", "{count} examples", self.run.total())
+        told = f"{rules}, {examples} ({kinds}); {problems if self.problems else 'all come out as they say'}"
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 

@@ -38,6 +38,14 @@ def needs_tool(name: str, package: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(find_tool(name) is None, reason=f"needs {name} (Debian package {package})")
 
 
+def program(name: str, distribution: str) -> str:
+    """Return the path of a program that pip installs, or skip the test and name the distribution that brings it."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"needs {name} (pip: {distribution})")
+    return found
+
+
 def other_reader(module: str, distribution: str) -> Any:
     """Return an independent reader, or skip the test and name the distribution that brings it."""
     return pytest.importorskip(module, reason=f"needs {module} (pip: {distribution})")

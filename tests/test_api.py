@@ -42,6 +42,7 @@ COMMANDS = {
     "rules show": "show_rule",
     "rules test": "test_rules",
     "tables": "describe_tables",
+    "timeline": "timeline",
 }
 """Each command and the function that does what it does."""
 DAY = datetime(2026, 11, 22, tzinfo=UTC)

@@ -67,7 +67,7 @@ def test_names_that_are_no_table() -> None:
 
 
 def test_repr_names_what_is_filled() -> None:
-    assert repr(CaseTables()) == "<Case of 0 source(s); empty>"
+    assert repr(CaseTables()) == "<Case of 0 sources; empty>"
     assert "key_chain: 3" in repr(case())
 
 

@@ -57,7 +57,7 @@ def test_summary_names_the_sources_that_were_not_examined() -> None:
         "<p>Not examined:</p><ul><li><code>&lt;lost&gt;.vhdx</code>: &lt;lost&gt;.vhdx does not exist: check its name"
     )
     assert told in case._repr_html_()
-    assert repr(case) == "<Case of 2 source(s), 1 of them not examined; empty>"
+    assert repr(case) == "<Case of 2 sources, 1 of them not examined; empty>"
     many = forensics.Case([], [SourceEntry(f"{n}", "unknown", error="no") for n in range(14)])._repr_html_()
     assert many.count("<li>") == 13
     assert "<li>and 2 more: <code>case.sources</code></li></ul>" in many

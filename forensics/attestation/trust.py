@@ -9,6 +9,7 @@ from typing import Literal
 
 from forensics.attestation.ek_chain import MAX_CHAIN, ChainSearch, is_valid
 from forensics.commands.blocks import typed
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
@@ -110,8 +111,14 @@ def _by_lists(tpm: TpmRow | None, lists: Sequence[CaEkListRow], entries: Sequenc
     return _by_key(
         "no",
         "likely",
-        f"none of {sum(f.entries or 0 for f in lists)} entries in {places} is a SHA-256 of its endorsement key, in any "
-        "form in which it might be hashed",
+        sentence_n(
+            "the {count} entry in {places} is no SHA-256 of its endorsement key, in any form in which it might be "
+            "hashed",
+            "none of {count} entries in {places} is a SHA-256 of its endorsement key, in any form in which it might be "
+            "hashed",
+            sum(f.entries or 0 for f in lists),
+            places=places,
+        ),
         f"an empty file in one of these folders, named by the SHA-256 of its endorsement key: {_TELL_HASH}",
     )
 

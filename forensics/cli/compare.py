@@ -9,8 +9,8 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED
-from forensics.cli.options import SOURCE, overwrite_option, source_options
-from forensics.cli.output import check_targets, emit
+from forensics.cli.options import SOURCE, overwrite_option, source_options, zone_option
+from forensics.cli.output import check_targets, check_zone, emit, times_shown
 from forensics.cli.run import examined
 
 
@@ -22,6 +22,7 @@ from forensics.cli.run import examined
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there, not to stdout.")
 @overwrite_option
+@zone_option
 @source_options
 @click.pass_context
 def compare(
@@ -32,6 +33,7 @@ def compare(
     form: str,
     output: Path | None,
     overwrite: bool,
+    zone: str | None,
     **options: Any,
 ) -> None:
     """Tell what changed between two examinations of a machine, and which keys died of it.
@@ -45,12 +47,14 @@ def compare(
       keymortem compare golden.vhdx deployed.vhdx
       keymortem compare monday.sqlite friday.sqlite --format html -o week.html
     """
+    check_zone(zone, form)
     check_targets(form, output, None, (before, after), overwrite)
     cases = [examined((source,), options) for source in (before, after)]
     if any(case.is_empty for case in cases):
         ctx.exit(NOTHING_EXAMINED)
     comparison = forensics.compare(*cases)
-    emit(comparison, form, output, overwrite=overwrite)
+    with times_shown(zone, *cases):
+        emit(comparison, form, output, overwrite=overwrite)
     if not comparison.is_empty:
         ctx.exit(FOUND)
     if any(case.judges_nothing for case in cases):

@@ -9,15 +9,17 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
-from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
+from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options, zone_option
 from forensics.cli.output import (
     append_case,
     check_runbook,
     check_targets,
+    check_zone,
     emit,
     save_case,
     save_runbook,
     tell_in_language,
+    times_shown,
 )
 from forensics.cli.run import examined
 from forensics.language import _
@@ -40,6 +42,7 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @click.option("--append", is_flag=True, help="Add to the case file that is there; one that is not there is made.")
 @click.option("--runbook", type=_NEW_FILE, metavar="FILE.ps1", help="Write the repair of one computer as a script too.")
 @overwrite_option
+@zone_option
 @click.option("--history", is_flag=True, help="Ask what became of the files of all keys, not of broken ones alone.")
 @click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources, or on servers, too.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Examine N sources at a time; else one a core.")
@@ -59,6 +62,7 @@ def examine(
     append: bool,
     runbook: Path | None,
     overwrite: bool,
+    zone: str | None,
     **options: Any,
 ) -> None:
     """Examine sources: what is down, why and what to do; what can still be saved; what ends next, on 25 lines.
@@ -116,6 +120,7 @@ def examine(
     form = form or ("text" if verbose or output is not None else "screen")
     if form not in _TEXTS and (only or min_severity):
         raise click.UsageError(_("--only and --min-severity are for text, not for --format {form}", form=form))
+    check_zone(zone, form)
     check_targets(form, output, case_file, sources, overwrite, append)
     if runbook is not None:
         check_runbook(runbook, (output, case_file), sources, overwrite)
@@ -132,7 +137,8 @@ def examine(
         save_case(case, case_file, overwrite)
     if form not in _TEXTS or output is not None or not case.is_empty:
         tell_in_language(case, options["rules"])
-        emit(case, form, output, overwrite, only, min_severity)
+        with times_shown(zone, case, rules=options["rules"]):
+            emit(case, form, output, overwrite, only, min_severity)
     if runbook is not None and not case.is_empty:
         save_runbook(case, runbook, overwrite)
     if case.is_empty:

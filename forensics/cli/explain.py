@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told
-from forensics.cli.options import SOURCE, rules_option, source_options
-from forensics.cli.output import emit
+from forensics.cli.completion import completed_subjects
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, unsuitable_machine_told
+from forensics.cli.options import SOURCE, machine_option, rules_option, source_options, zone_option
+from forensics.cli.output import check_zone, emit, times_shown
 from forensics.cli.run import examined_or_exit
 
 _BELOW_ZERO = re.compile(r"-(\d{10})")
@@ -30,14 +31,24 @@ def _unsigned(argument: str) -> str:
 
 
 @click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
-@click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE)
+@click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE, shell_complete=completed_subjects)
 @click.argument("wanted", metavar="SUBJECT")
+@machine_option
+@zone_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")
 @rules_option
 @source_options
 @click.pass_context
 def explain(
-    ctx: click.Context, /, sources: tuple[str, ...], wanted: str, form: str, rules: tuple[Path, ...], **options: Any
+    ctx: click.Context,
+    /,
+    sources: tuple[str, ...],
+    wanted: str,
+    machine: str | None,
+    zone: str | None,
+    form: str,
+    rules: tuple[Path, ...],
+    **options: Any,
 ) -> None:
     """Show one key's chain link by link, and then what each rule says of it, condition by condition.
 
@@ -47,23 +58,29 @@ def explain(
     Or it is what Windows showed: an error code, its name, an event or a message. Then: where this disk recorded it,
     which findings here produce it, and which other causes were ruled out by what.
 
+    Of several machines, --machine chooses one: what is said of others of the same key is left out.
+
     \b
     Example:
       keymortem explain disk.vhdx 3F2A9C
       keymortem explain disk.vhdx web.contoso
+      keymortem explain fleet.sqlite web.contoso --machine WEB01
       keymortem explain disk.vhdx 0x80090016
       keymortem explain disk.vhdx "Schannel 36870"
       keymortem explain disk.vhdx "Keyset does not exist"
     """
     if not sources:
         raise click.UsageError("Missing argument 'SUBJECT': what to explain stands behind the sources")
+    check_zone(zone, form)
     case = examined_or_exit(sources, options | {"rules": rules})
     try:
-        symptom = forensics.explain_symptom(case, wanted)
+        with unsuitable_machine_told():
+            symptom = forensics.explain_symptom(case, wanted, machine=machine)
     except forensics.UnknownSubjectError:
-        _explain_key(ctx, case, " ".join(sources), wanted, form, rules)
+        _explain_key(ctx, case, sources, wanted, machine, zone, form, rules)
         return
-    emit(symptom, form)
+    with times_shown(zone, case, rules=rules):
+        emit(symptom, form)
     if not symptom.is_known:
         raise click.UsageError(f"{wanted!r} is no code or event of which a cause is known; see above for what has it")
     if symptom.has_findings:
@@ -74,18 +91,28 @@ def explain(
 
 
 def _explain_key(
-    ctx: click.Context, case: forensics.Case, source: str, wanted: str, form: str, rules: tuple[Path, ...]
+    ctx: click.Context,
+    case: forensics.Case,
+    sources: tuple[str, ...],
+    wanted: str,
+    machine: str | None,
+    zone: str | None,
+    form: str,
+    rules: tuple[Path, ...],
 ) -> None:
+    source = " ".join(sources)
     if form not in forensics.Explanation.formats:
         raise click.UsageError(f"a key is explained as text; keymortem examine {source} --format json has every value")
     try:
-        with invalid_pack_told():
-            told = forensics.explain(case, wanted, rules)
+        with invalid_pack_told(), unsuitable_machine_told():
+            told = forensics.explain(case, wanted, rules, machine=machine)
     except forensics.UnknownSubjectError:
+        where = "here" if machine is None else f"on {machine}"
         raise click.UsageError(
-            f"nothing here is called {wanted!r}; keymortem examine {source} lists what there is"
+            f"nothing {where} is called {wanted!r}; keymortem examine {source} lists what there is"
         ) from None
-    emit(told)
+    with times_shown(zone, case, rules=rules):
+        emit(told)
     if told.candidates:
         raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
     if told.has_findings:

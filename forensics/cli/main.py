@@ -32,6 +32,7 @@ _HOMES = {
     "examine": "examine",
     "explain": "explain",
     "expiring": "expiring",
+    "timeline": "timeline",
     "compare": "compare",
     "recover": "recover",
     "migrate": "migrate",

@@ -41,6 +41,15 @@ def say_what_was_not_had(case: forensics.Case) -> None:
 
 
 @contextmanager
+def unsuitable_machine_told() -> Iterator[None]:
+    """Let a name that no machine has end the command as wrong usage."""
+    try:
+        yield
+    except forensics.UnsuitableCaseError as error:
+        raise click.UsageError(error.named({"machine": "--machine"})) from error
+
+
+@contextmanager
 def invalid_pack_told() -> Iterator[None]:
     """Let an invalid rule pack end the command with everything that is wrong with it."""
     try:

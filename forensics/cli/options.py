@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 import forensics
+from forensics.cli.completion import completed_machines
 from forensics.language import _
 
 SOURCE = click.Path()
@@ -219,6 +220,33 @@ rules_option = click.option(
     metavar="DIR",
     type=click.Path(exists=True, path_type=Path),
     help="Run the rules of DIR too; repeatable.",
+)
+
+
+def _zone(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            with forensics.times_in(value):
+                pass
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
+zone_option = click.option(
+    "--tz",
+    "zone",
+    callback=_zone,
+    metavar="ZONE",
+    help="Time zone of texts and pages, such as Asia/Tokyo; UTC if not given.",
+)
+
+
+machine_option = click.option(
+    "--machine",
+    metavar="NAME",
+    shell_complete=completed_machines,
+    help="Of this machine alone: the name of a computer, or of its disk.",
 )
 
 

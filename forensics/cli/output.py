@@ -18,6 +18,7 @@ from forensics.cli.options import named_files
 from forensics.language import _, message, spoken_language
 
 _FILE_ONLY = ("records", "html")
+_IN_A_ZONE = ("screen", "text", "html")
 _NO_PLACE = frozenset(
     (errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
 )
@@ -193,6 +194,31 @@ def tell_in_language(case: forensics.Case, rules: tuple[Path, ...]) -> None:
     if (language := spoken_language()) != "en":
         with invalid_pack_told():
             forensics.translate_findings(case, language, rules)
+
+
+def check_zone(zone: str | None, form: str) -> None:
+    """Refuse, before a long examination, a time zone for what is no text and no page."""
+    if zone is not None and form not in _IN_A_ZONE:
+        raise click.UsageError(_("--tz is for texts and pages; times in --format {form} are UTC", form=form))
+
+
+@contextmanager
+def times_shown(zone: str | None, *cases: forensics.Case, rules: tuple[Path, ...] = ()) -> Iterator[None]:
+    """Have texts and pages written with times in a zone while this lasts, those of findings too.
+
+    Args:
+        zone: Its name; None leaves UTC.
+        cases: What is told of; their findings are worded anew.
+        rules: Folders of the packs that were asked beside the built-in ones.
+    """
+    if zone is None:
+        yield
+        return
+    with forensics.times_in(zone):
+        for case in cases:
+            with invalid_pack_told():
+                forensics.translate_findings(case, spoken_language(), rules)
+        yield
 
 
 def emit(

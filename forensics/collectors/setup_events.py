@@ -10,6 +10,7 @@ from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.errors import FormatError
+from forensics.language import sentence_n
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
@@ -228,4 +229,10 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
     present = CRYPTO_SPECIALIZE.lower() in methods
     kind: SetupKind = "crypto_specialize_present" if present else "crypto_specialize_missing"
     without = "" if present else f"without {CRYPTO_SPECIALIZE}"
-    yield _file_row(installation, entry, "action_file", kind, f"{len(methods)} methods {without}".strip())
+    yield _file_row(
+        installation,
+        entry,
+        "action_file",
+        kind,
+        f"{sentence_n('{count} method', '{count} methods', len(methods))} {without}".strip(),
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.comparison.deaths import KeyChange
-from forensics.facts.loss_told import moment
 from forensics.language import sentence
 from forensics.report.key_history import HistoryEvent, history_events, told_loss
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.timestamps import format_utc, told_time
 
 _LEFT = ("deleted", "renamed", "moved")
 
@@ -32,10 +32,10 @@ def lost_file(change: KeyChange, before: Sequence[KeyHistoryRow], after: Sequenc
     if (told := told_loss(dead)) is not None:
         return sentence("the file that it needs {told}", told=told)
     events = [event for event in history_events(rows) if _is_loss(event, dead)]
-    last = max(events, key=lambda event: moment(event.row.at) if event.row.at else "", default=None)
+    last = max(events, key=lambda event: format_utc(event.row.at) if event.row.at else "", default=None)
     if last is None or last.row.at is None:
         return None
-    at = moment(last.row.at)
+    at = told_time(last.row.at)
     if change.fate == "revived":
         return sentence("at {time} {event}, as the later disk has it", time=at, event=last.told)
     return sentence("at {time} {event}, as the earlier disk has it", time=at, event=last.told)

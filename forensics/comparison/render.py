@@ -16,7 +16,7 @@ from forensics.report.accounted import head_lines
 from forensics.report.facts import day, label
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.machine import MachineRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import format_utc, told_time
 
 MOST = 50
 """Differences of one table that are listed."""
@@ -264,7 +264,7 @@ def _value(value: object) -> str:
     if value is None:
         return _("(nothing)")
     if isinstance(value, datetime):
-        return format_utc(value)
+        return told_time(value)
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     return listed(map(str, value)) or _("(nothing)") if isinstance(value, list) else told(str(value))

@@ -19,6 +19,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Unreadable
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 
 MOST_SEARCHED = 64 << 30
@@ -103,7 +104,9 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
             else:
                 end, further = beginning.end, beginning.further
     if lost:
-        result.cut = f"{lost} parts of it of a MiB could not be read"
+        result.cut = sentence_n(
+            "{count} part of it of a MiB could not be read", "{count} parts of it of a MiB could not be read", lost
+        )
     elif size > MOST_PROBED:
         result.cut = f"nothing behind byte {MOST_PROBED} of it was looked at"
     elif size > MOST_SEARCHED:

@@ -29,6 +29,7 @@ from forensics.disk.image import Image
 from forensics.disk.machine_backup import MAX_DISKS, BackupDisk, MachineBackup
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE, parse_xml
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 
 _BLOCK = 1 << 20
@@ -127,7 +128,17 @@ def _tell(holder: Holder, image: Image, name: str, vdi: _Vdi, held: _Blocks) -> 
         holder.problem(image.name, "truncated", message)
     if len(held.sums) < len(held.places):
         count = len(held.places) - len(held.sums)
-        holder.problem(image.name, "unchecked", f"{count} of the {len(held.places)} blocks of {name} have no checksum")
+        holder.problem(
+            image.name,
+            "unchecked",
+            sentence_n(
+                "{count} of the {blocks} blocks of {name} has no checksum",
+                "{count} of the {blocks} blocks of {name} have no checksum",
+                count,
+                blocks=len(held.places),
+                name=name,
+            ),
+        )
 
 
 def _open(file: BinaryIO, blocks: _Blocks, size: int) -> BinaryIO:

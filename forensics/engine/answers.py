@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from forensics.engine.compiler import Query
@@ -56,6 +57,7 @@ class RuleAnswer:
         corroboration: Conditions that do not decide.
         source_path: Where the row was read.
         severity: Its severity, if it matched.
+        machine_id: Whose row it is; 0 where the rule could not be asked.
         failed: Why the rule could not be asked, if so.
     """
 
@@ -65,6 +67,7 @@ class RuleAnswer:
     corroboration: tuple[Judged, ...] = ()
     source_path: str = ""
     severity: str = "info"
+    machine_id: int = 0
     failed: str = ""
 
     @property
@@ -90,20 +93,24 @@ NamedSubjects = dict[tuple[str, int], NamedSubject]
 """By identity and machine."""
 
 
-def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list[RuleAnswer]:
+def answers_about(
+    database: RuleDatabase, packs: Packs, subject_id: str, machines: frozenset[int] | None = None
+) -> list[RuleAnswer]:
     """Judge every rule that has rows about a subject.
 
     Args:
         database: The evidence.
         packs: The rules.
         subject_id: Thumbprint, path, name or SID, exactly as in findings.
+        machines: Whose rows are told; None for those of all.
 
     Returns:
         Matches first, then what is unknown, then near misses, then the others.
     """
     speaks = _Speaking(database, subject_id)
     queries = (Query(rule, database.former) for rule in packs.rules)
-    return in_order(answer for query in queries if speaks(query) for answer in _of_rule(database, query, subject_id))
+    told = (_of_rule(database, query, subject_id, machines) for query in queries if speaks(query))
+    return in_order(answer for answers in told for answer in answers)
 
 
 def in_order(answers: Iterable[RuleAnswer]) -> list[RuleAnswer]:
@@ -137,19 +144,20 @@ class _Speaking:
             return True  # the rule itself tells why
 
 
-def _of_rule(database: RuleDatabase, query: Query, subject_id: str) -> Iterator[RuleAnswer]:
+def _of_rule(
+    database: RuleDatabase, query: Query, subject_id: str, machines: frozenset[int] | None
+) -> Iterator[RuleAnswer]:
     rule = query.rule
     try:
-        for number, row in enumerate(database.query(query.about(), [subject_id])):
-            if number >= MOST_ROWS:
-                return
+        rows = database.query(query.about(), [subject_id])
+        for row in islice((row for row in rows if machines is None or row[6] in machines), MOST_ROWS):
             first = query.first_condition
             values = [None if v is None else bool(v) for v in row[first : first + len(query.conditions)]]
             by_name = iter(values[: query.deciding])
             extra = zip(query.conditions[query.deciding :], values[query.deciding :], strict=True)
             tree = _judged(rule.when, by_name)
             corroboration = tuple(Judged("condition", value, name) for name, value in extra)
-            yield RuleAnswer(rule, tree.value, tree, corroboration, str(row[7]), str(row[4]))
+            yield RuleAnswer(rule, tree.value, tree, corroboration, str(row[7]), str(row[4]), row[6])
     except (RuleSqlError, RuleStoppedError) as error:
         yield RuleAnswer(rule, None, None, failed=str(error))
 

@@ -28,6 +28,9 @@ LONGEST_TITLE = 90
 """Display: characters of a rule's title."""
 
 
+_BRACKETS = re.compile(r"[a-z]+\(e?s\)")
+
+
 class Lint(ABC):
     """One thing that may be wrong with a rule.
 
@@ -133,6 +136,22 @@ class TitleForm(Lint):
         """Yield titles that are too long, end in a full stop or have braces."""
         if len(rule.title) > LONGEST_TITLE or rule.title.endswith(".") or "{{" in rule.title:
             yield Problem(rule.path, rule.line("title"), f"the title is {rule.title!r}")
+
+
+class PluralInBrackets(Lint):
+    """A noun that is counted and left in singular and plural, such as ``key(s)``."""
+
+    name = "plural-in-brackets"
+    recommendation = "write {{ count: # key is, # keys are }} in a text, and CASE in SQL"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
+        """Yield texts and values with such a noun."""
+        for key, text, line in (
+            *((key, text, rule.line(key)) for key, text in (("because", rule.because), ("remedy", rule.remedy))),
+            *((name, sql.text, sql.line) for name, sql in rule.values.items()),
+        ):
+            for found in _BRACKETS.findall(text):
+                yield Problem(rule.path, line, f"'{key}' says {found!r}")
 
 
 class NothingToDo(Lint):
@@ -305,6 +324,7 @@ LINTS: tuple[type[Lint], ...] = (
     MachinesMixed,
     FileNameDiffers,
     TitleForm,
+    PluralInBrackets,
     NothingToDo,
     ReferenceMissing,
     ExplainsNothing,

@@ -26,7 +26,7 @@ when:
     - FILL IN what must be true, as a statement: this.thumbprint IS NOT NULL
     - {verdict: unusable}
 because: |
-  FILL IN what is true of these {{ count }} certificate(s), and what their users see:
+  FILL IN what is true of {{ count: # certificate, # certificates }}, and what users see:
   - {{ each.subject }}
 remedy: |
   FILL IN what repairs it, and what does not:
@@ -36,7 +36,7 @@ references:
 """
 _EXAMPLES = """\
 - expect: match
-  because: FILL IN what is true of these 1 certificate(s)
+  because: FILL IN what is true of 1 certificate
   rows:
     key_chain: [{thumbprint: AA, subject: CN=web.contoso.test, store: MY, verdict: unusable}]
 - expect: miss

@@ -57,10 +57,10 @@ class AskedRules:
                         ours.setdefault((subject.id, subject.machine_id), subject)
         return chosen(found, text)
 
-    def answers(self, identities: Sequence[str]) -> dict[str, list[RuleAnswer]]:
+    def answers(self, identities: Sequence[str], machines: frozenset[int] | None = None) -> dict[str, list[RuleAnswer]]:
         """Return what :func:`forensics.engine.answers.answers_about` returns, for each of several subjects."""
-        said = {identity: answers_about(self._database, self._built_in, identity) for identity in identities}
-        for number, outcome in self._outcomes(_answers_prepared, tuple(identities)):
+        said = {identity: answers_about(self._database, self._built_in, identity, machines) for identity in identities}
+        for number, outcome in self._outcomes(_answers_prepared, (tuple(identities), machines)):
             rule = self._strangers.rules[number]
             if isinstance(outcome, ContainedFailure):
                 for answers in said.values():
@@ -87,13 +87,19 @@ def _subjects_prepared(tables: Mapping[str, Sequence[Row]], as_of: datetime, pac
 
 
 def _answers_prepared(
-    tables: Mapping[str, Sequence[Row]], as_of: datetime, packs: Packs, identities: Sequence[str]
+    tables: Mapping[str, Sequence[Row]],
+    as_of: datetime,
+    packs: Packs,
+    wanted: tuple[Sequence[str], frozenset[int] | None],
 ) -> Do:
     database = RuleDatabase(tables, as_of)
+    identities, machines = wanted
 
     def do(number: int) -> list[list[tuple[Any, ...]]]:
         rule = Packs((packs.rules[number],))
-        return [[_parts(answer) for answer in answers_about(database, rule, identity)] for identity in identities]
+        return [
+            [_parts(answer) for answer in answers_about(database, rule, identity, machines)] for identity in identities
+        ]
 
     return do
 
@@ -106,5 +112,6 @@ def _parts(answer: RuleAnswer) -> tuple[Any, ...]:
         answer.corroboration,
         answer.source_path,
         answer.severity,
+        answer.machine_id,
         answer.failed,
     )

@@ -11,6 +11,7 @@ all its values are the empty text.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
+    {{ count: # key is, # keys are }}   the first words where the number is 1, else the second; it stands at ``#``
     {{ count }}         how many subjects; {{ subjects }} names them; {{ as_of }} is the date of the examination
 
 Rows that are one finding but differ in a name give all its values, one after the other.
@@ -29,6 +30,7 @@ from forensics.engine.calls import MARK, Call, parse_call, problem_of, written
 from forensics.engine.forms import ENGLISH, Wording, formed, missing
 from forensics.tables.finding import Block, BlockKind, Shell
 from forensics.tables.sanitise import sanitise
+from forensics.tables.timestamps import told_times
 from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 MOST = 5
@@ -42,8 +44,10 @@ BUILT_IN = frozenset({"count", "subjects", "as_of"})
 _INDENT = "    "
 _FIELD = re.compile(
     r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*"
-    r"(?:\|\s*(?P<form>date|local|path|list|words)\s*)?\}\}"
+    r"(?:\|\s*(?P<form>date|local|path|list|words)\s*|:\s*(?P<one>[^,{}]*[^,{}\s])\s*,\s*(?P<many>[^,{}]*[^,{}\s])\s*)?\}\}"
 )
+_NUMBER = "#"
+"""Where the number stands in the words of a field that counts."""
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.
 _ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;$]')
@@ -93,7 +97,10 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
         rest = _FIELD.sub("", line)
         if "{{" in rest or "}}" in rest:
             problems.append(
-                TemplateProblem(number, "braces hold a name: {{ name }}, {{ each.name }} or {{ name | date }}")
+                TemplateProblem(
+                    number,
+                    "braces hold a name: {{ name }}, {{ each.name }}, {{ name | date }} or {{ count: # key, # keys }}",
+                )
             )
         for field in _FIELD.finditer(line):
             name = field["name"]
@@ -166,6 +173,8 @@ def _shell(line: _Line) -> Shell | None:
 class _Field(NamedTuple):
     name: str
     form: str | None
+    one: str | None
+    many: str | None
 
     @property
     def column(self) -> str:
@@ -207,7 +216,7 @@ def _line(text: str, is_apart: bool) -> _Line:
         kind,
         is_apart,
         literals=tuple(text[begin:end] for begin, end in zip(begins, ends, strict=True)),
-        fields=tuple(_Field(f["name"], f["form"]) for f in found),
+        fields=tuple(_Field(f["name"], f["form"], f["one"], f["many"]) for f in found),
         each=any(f["each"] for f in found),
         calls=(call,) if kind == "command" and (call := parse_call(text)) else (),
     )
@@ -292,7 +301,7 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, A
 def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wording) -> str:
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
     if field.form == "date":
-        values = list(dict.fromkeys(value and str(value)[:10] for value in values))
+        values = list(dict.fromkeys(value and told_times(str(value))[:10] for value in values))
     if len(values) > MOST * MOST:
         shown = [_text(value, field, command, wording) for value in values[:MOST]]
         return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)
@@ -300,12 +309,21 @@ def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wordin
 
 
 def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
+    if field.one is not None and field.many is not None:
+        return _counted(value, field.one, field.many, wording)
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
+    if not command and field.form != "local":
+        text = told_times(text)
     # The drive that is not known is meant to be acted on: cmd puts its letter in.
     given = text.removeprefix(UNKNOWN_DRIVE)
     return wording.withheld if command and _ACTIVE.search(given) else text
+
+
+def _counted(value: Any, one: str, many: str, wording: Wording) -> str:
+    number = sanitise(value) if value not in (None, "") else wording.unknown
+    return (one if number == "1" else many).replace(_NUMBER, number)
 
 
 def listed(texts: Sequence[str], wording: Wording = ENGLISH) -> str:

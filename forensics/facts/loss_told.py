@@ -7,7 +7,7 @@ from datetime import datetime
 
 from forensics.tables.history import WITNESSES, HistoryWitness
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 NO_TIME = "at a time that is not told"
 _BY = {"moved": "moved away"}
@@ -25,7 +25,7 @@ def with_loss_told(chain: KeyChainRow, as_of: datetime) -> KeyChainRow:
     times = (chain.lost_at, chain.lost_after, chain.lost_before)
     latest = max((time for time in times if time is not None), default=None)
     if chain.lost_doubt is None and latest is not None and latest > as_of:
-        doubt = f"{format_utc(latest)} lies after the moment that this examination takes for now, {format_utc(as_of)}"
+        doubt = f"{told_time(latest)} lies after the moment that this examination takes for now, {told_time(as_of)}"
         chain = replace(chain, lost_doubt=doubt)
     told = loss_told(chain)
     # Of most keys nothing is told.
@@ -52,19 +52,19 @@ def _seen(chain: KeyChainRow) -> str | None:
         return None
     if chain.lost_by is not None and chain.lost_after_witness not in _KEEP_IT:
         return None
-    return f"existed at {moment(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})"
+    return f"existed at {told_time(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})"
 
 
 def _went(chain: KeyChainRow) -> str | None:
     if chain.lost_by is not None:
-        at = f"at {moment(chain.lost_at)}" if chain.lost_at else NO_TIME
+        at = f"at {told_time(chain.lost_at)}" if chain.lost_at else NO_TIME
         others = together(chain.lost_together, chain.lost_seconds, chain.lost_folder)
         return f"was {_BY.get(chain.lost_by, chain.lost_by)} {at} ({WITNESSES['change_journal']}){others}"
     if chain.lost_before is None or chain.lost_before_witness is None:
         return None
     if chain.lost_before_witness == "file_times":
-        return f"was likely replaced at {moment(chain.lost_before)} (by the times of the file in its place)"
-    return f"was gone at {moment(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})"
+        return f"was likely replaced at {told_time(chain.lost_before)} (by the times of the file in its place)"
+    return f"was gone at {told_time(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})"
 
 
 def together(count: int | None, seconds: int | None, folder: str | None) -> str:
@@ -81,8 +81,3 @@ def together(count: int | None, seconds: int | None, folder: str | None) -> str:
     of = f"of {folder.rpartition('/')[2]}" if folder else "of its folder"
     within = "" if seconds is None else " within 1 second" if seconds == 1 else f" within {seconds} seconds"
     return f", together with {files} {of}{within}"
-
-
-def moment(time: datetime) -> str:
-    """Write a time as sentences have it."""
-    return format_utc(time).replace("T", " ").removesuffix("Z") + " UTC"

@@ -17,6 +17,7 @@ from forensics.fleet.part import columns_of
 from forensics.fleet.rebuilt import rebuilt_case
 from forensics.fleet.stored import UnknownDiskError as UnknownDiskError
 from forensics.fleet.stored import connect, reading
+from forensics.language import _n
 from forensics.tables.finding import CONFIDENCES, SEVERITIES
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class Fleet:
             "SELECT state, count(*) FROM main.disk GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
         told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts)
-        return f"<Fleet of {sum(count for _, count in counts)} inputs; {told or 'empty'}>"
+        return f"<Fleet of {_n('{count} input', '{count} inputs', sum(n for __, n in counts))}; {told or 'empty'}>"
 
     def _repr_html_(self) -> str:
         return self.report().notebook()

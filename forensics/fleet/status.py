@@ -16,11 +16,12 @@ from forensics.fleet.dataset import Dataset, DatasetChangedError
 from forensics.fleet.disk_record import STATES
 from forensics.fleet.lock import is_running
 from forensics.fleet.stored import connect, read_parquet, reading
+from forensics.language import _n
 from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
 from forensics.tables.sanitise import sanitise
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import format_utc, told_time
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,10 +138,13 @@ class FleetStatus(Result):
 
     def _lines(self) -> Iterator[str]:
         if self.stopped:
-            names = ", ".join(f"{rule} ({f'of {n} inputs' if n else 'across machines'})" for rule, n in self.stopped)
+            names = ", ".join(
+                f"{rule} ({_n('of {count} input', 'of {count} inputs', n) if n else 'across machines'})"
+                for rule, n in self.stopped
+            )
             yield f"Rules that were not asked to their end, so what they would have found is not known: {names}"
         yield f"{self.path}: {'a run is going on' if self.running else 'no run is going on'}"
-        yield f"as of {format_utc(self.as_of)}, {self.size / 1e6:.1f} MB"
+        yield f"as of {told_time(self.as_of)}, {self.size / 1e6:.1f} MB"
         told = [f"{self.states[state]} {_WORDS[state]}" for state in STATES if self.states[state]]
         yield f"{_counted(self.inputs, 'input')}: {', '.join(told) or 'none yet'}"
         if self.partly:
@@ -154,13 +158,22 @@ class FleetStatus(Result):
             yield f"{reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
         if self.waiting:
             beside = f", such as {self.controllers[0]}" if self.controllers else ""
-            yield (
-                f"users' keys on {self.waiting} machines wait for the backup key of their domain: secrets stay in the "
-                f"task of their disk, so examine such a disk together with that of a domain controller{beside}, or run "
-                "again with --domain-backup-key"
+            yield _n(
+                "users' keys on {count} machine wait for the backup key of their domain: secrets stay in the task of "
+                "their disk, so examine it together with that of a domain controller{beside}, or run again with "
+                "--domain-backup-key",
+                "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task "
+                "of their disk, so examine such a disk together with that of a domain controller{beside}, or run again "
+                "with --domain-backup-key",
+                self.waiting,
+                beside=beside,
             )
         if self.other_dates:
-            yield f"{self.other_dates} inputs are as of another date: run again to have them of this one"
+            yield _n(
+                "{count} input is as of another date: run again to have it of this one",
+                "{count} inputs are as of another date: run again to have them of this one",
+                self.other_dates,
+            )
         if len(self.versions) > 1:
             told = [f"{count} by {version}" for version, count in sorted(self.versions.items())]
             yield f"examined by several versions ({', '.join(told)}): run again to have all by this one"

@@ -12,7 +12,7 @@ from forensics.disk.ntfs.journal import ChangeJournal, Deletion, Found
 from forensics.formats.usn_record import CLOSED, CREATED, DELETED, NEW_NAME, OLD_NAME, WRITTEN
 from forensics.history.needed_files import NeededFile, NeededFiles
 from forensics.tables.history import Happened, KeyHistoryRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 _SECOND = 10_000_000
 AT_ONCE = 10 * _SECOND
@@ -132,7 +132,7 @@ def _doubt_times(rows: Sequence[KeyHistoryRow]) -> None:
             continue
         if latest is not None and latest - row.at > _SET_BACK:
             row.doubt = (
-                f"the journal has it behind a change of {format_utc(latest)}: the clock of the computer was set "
+                f"the journal has it behind a change of {told_time(latest)}: the clock of the computer was set "
                 "between the two"
             )
         latest = row.at if latest is None else max(latest, row.at)

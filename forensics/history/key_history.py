@@ -23,7 +23,7 @@ from forensics.sources.installation import outcome_of
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, Outcome
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 if TYPE_CHECKING:
     from forensics.collectors.evidence import Evidence
@@ -188,5 +188,5 @@ def _reach(journal: ChangeJournal) -> Outcome:
     first = journal.first()
     if first is None or first.at is None:
         return Outcome("partial", "no whole record was found in it")
-    reach = f"reaches back to {format_utc(first.at)}"
+    reach = f"reaches back to {told_time(first.at)}"
     return Outcome("partial", f"{reach}; more of it was not read") if journal.is_cut else Outcome("present", reach)

@@ -10,7 +10,7 @@ from forensics.history.needed_files import is_name_of_windows
 from forensics.late_methods import dataclass
 from forensics.tables.history import WITNESSES, Happened, HistoryOf, HistoryWitness, KeyHistoryRow, Loss
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 _SAW_IT_GO: HistoryWitness = "change_journal"
 """What notes each change when it is made, and so dates a loss; what others call one is likely only."""
@@ -201,6 +201,6 @@ def _doubt(lost: KeyHistoryRow | None, known: Sequence[KeyHistoryRow], replaced:
     if later is None:
         return None
     return (
-        f"the {WITNESSES[later.witness]} shows a file of that name at {format_utc(_at(later))}, which is later: the "
+        f"the {WITNESSES[later.witness]} shows a file of that name at {told_time(_at(later))}, which is later: the "
         "clock of the computer was set between the two, or the file came back and went once more unseen"
     )

@@ -18,7 +18,7 @@ from forensics.lack_of_memory import how
 from forensics.late_methods import dataclass
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.shadow_path import shadow_path
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 MAX_COPIES = 64
 """Work: shadow copies of one volume that are looked into, of more the newest."""
@@ -88,7 +88,7 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
 
 
 def _time(copy: ShadowCopy) -> str:
-    return "an unknown time" if copy.created is None else format_utc(copy.created)
+    return "an unknown time" if copy.created is None else told_time(copy.created)
 
 
 def _look_into(

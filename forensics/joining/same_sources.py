@@ -21,7 +21,7 @@ from forensics.sources.same_evidence import said_of, same_content
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry, leaves
-from forensics.tables.timestamps import as_utc, format_utc
+from forensics.tables.timestamps import as_utc, told_time
 
 _AS_READ = ("certificate", "key_file", "master_key", "service", "event", "setup_event", "user", "tpm", "vm")
 """Tables that tell two states of one machine apart by what was read and when that was written."""
@@ -98,7 +98,7 @@ def _tell_older_states(parts: Sequence[Part]) -> None:
         latest = max(moment for moment, _ in known)
         for moment, entry in known:
             if moment < latest:
-                entry.older_state_of = f"{entry.path} as it was at {format_utc(latest)}"
+                entry.older_state_of = f"{entry.path} as it was at {told_time(latest)}"
 
 
 def told_once(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.language import _n
 from forensics.report.facts import day, days_left
 from forensics.tables.key_chain import KeyChainRow
 
@@ -34,10 +35,16 @@ def _ahead(case: CaseTables, within: timedelta | None) -> Iterator[KeyChainRow]:
             yield chain
 
 
+def ended(case: CaseTables) -> list[KeyChainRow]:
+    """Return the chains of every certificate that has ended, in the order of the case; not those made anew each day."""
+    chains = case.present.rows("key_chain")
+    return [c for c in chains if c.thumbprint and c.standing != "daily" and not c.is_in_force(case.as_of)]
+
+
 def when(chain: KeyChainRow, as_of: datetime) -> str:
     """Return the last day of a certificate, and in how many days that is."""
     days = days_left(chain, as_of)
-    return f"{day(chain.ends)}, {'today' if days == 0 else 'in 1 day' if days == 1 else f'in {days} days'}"
+    return f"{day(chain.ends)}, {'today' if days == 0 else _n('in {count} day', 'in {count} days', days)}"
 
 
 def condition(chain: KeyChainRow) -> str:

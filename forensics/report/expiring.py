@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import _, _n
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.ending import ending
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
+from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.report.triage import triage
@@ -28,6 +31,8 @@ class Expiring(Result):
         chains: Chains of the certificates, the soonest to end first; expired ones are the first of all.
     """
 
+    formats: ClassVar[tuple[str, ...]] = ("text", "csv", "json", "ics", "prom")
+
     case: CaseTables
     within: timedelta
     chains: tuple[KeyChainRow, ...]
@@ -42,17 +47,33 @@ class Expiring(Result):
         return judges_nothing(self.case)
 
     def _render(self, format: str, width: int | None) -> str:
+        from forensics.report.exports import calendar, expiring_rows, prometheus
+
+        if format == "csv":
+            return expiring_rows.render_rows_csv(self.case, self.chains)
+        if format == "json":
+            return expiring_rows.render_rows_json(self.case, self.chains, self.within.days)
+        if format == "ics":
+            return calendar.render_calendar(self.case, self.chains)
+        if format == "prom":
+            return prometheus.render_certificates(self.case, self.chains)
         return _text(self, width)
 
 
-def expiring(case: CaseTables, within: timedelta) -> Expiring:
+def expiring(case: CaseTables, within: timedelta, *, machine: str | None = None) -> Expiring:
     """List certificates with a private key that have expired or soon will, without those that are made anew each day.
 
     Args:
         case: The case; its ``as_of`` is what "expired" refers to.
         within: How far ahead of that to look.
+        machine: Of this machine alone: name of a computer, or of its disk.
+
+    Raises:
+        UnsuitableCaseError: No machine is called that.
     """
-    return Expiring(case, within, (*reversed(triage(case).expired), *ending(case, within)))
+    machines = named_machines(case.present, machine)
+    chains = (*reversed(triage(case).expired), *ending(case, within))
+    return Expiring(case, within, tuple(c for c in chains if machines is None or c.machine_id in machines))
 
 
 def _text(found: Expiring, width: int | None) -> str:
@@ -64,15 +85,22 @@ def _text(found: Expiring, width: int | None) -> str:
     further = further_certificates(case)
     told = fold(further, width) if further else []
     if not found.chains:
-        none = f"No certificate with a private key expires within {found.within.days} days after {day(case.as_of)}."
+        none = _n(
+            "No certificate with a private key expires within {count} day after {date}.",
+            "No certificate with a private key expires within {count} days after {date}.",
+            found.within.days,
+            date=day(case.as_of),
+        )
         return "\n".join([*head, none, *told]) + "\n"
     facts, lines = Facts(case), head
     for chain in found.chains:
         assert chain.ends is not None
-        when = "expired     " if chain.ends < case.as_of else f"in {days_left(chain, case.as_of):4} days"
+        days = days_left(chain, case.as_of)
+        left = _n("in {days} day", "in {days} days", days, days=f"{days:4}")
+        when = _("expired") if chain.ends < case.as_of else left
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
         state += ", replaced already" if chain.standing == "superseded" else ""
         text = sanitise(f"{label(chain)}, store {chain.store}, {facts.on(chain.machine_id)}, {state}")
-        indent = f"{day(chain.ends)}  {when}  "
+        indent = f"{day(chain.ends)}  {when:12}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
     return "\n".join([*lines, *told]) + "\n"

@@ -16,7 +16,7 @@ from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 MAX_USES = 50
 """Display: uses of one key that are told one by one."""
@@ -92,7 +92,7 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     else:
         generation = "previous" if chain.unlocked_by == "previous" else "current"
         secret = facts.secret(chain, generation)
-        detail = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
+        detail = f"DPAPI_SYSTEM {generation}, set {told_time(secret.set_at)}" if secret and secret.set_at else ""
         if (older := chain.shadow_hives or chain.backup_hives) is not None:
             opened = f"opened with that of {facts.path(chain.machine_id, older)}"
             detail = f"{detail}; {opened}" if detail else opened
@@ -152,7 +152,7 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
         yield from fold(sanitise(told, _LONGEST_DETAIL), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
-        yield from _link_lines(link, chain, width)
+        yield from _link_lines(link, chain, facts, width)
     history = list(history_lines(facts.case, chain))
     if history:
         yield ""
@@ -171,11 +171,11 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
         yield f"  - and {len(uses) - MAX_USES} more: see --format json"
 
 
-def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[str]:
+def _link_lines(link: Link, chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]:
     mark = "X" if link.name == chain.broken_at else " "
     detail = f", {link.detail}" if link.detail else ""
     indent = " " * 16
     yield from fold(sanitise(f"{link.value}{detail}", _LONGEST_DETAIL), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:
-        when = f", written {format_utc(link.read_from.source_time)}" if link.read_from.source_time else ""
-        yield from fold(sanitise(f"read in {link.read_from.source_path}{when}"), width, indent, indent)
+        when = f", written {told_time(link.read_from.source_time)}" if link.read_from.source_time else ""
+        yield from fold(sanitise(f"read in {facts.read_in(link.read_from)}{when}"), width, indent, indent)

@@ -14,9 +14,10 @@ from forensics.engine.strangers_answers import AskedRules
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.explain import find_chains, render_explain
-from forensics.report.facts import Facts
+from forensics.report.facts import Facts, common_name
 from forensics.report.findings import FindingIndex, text_lines
 from forensics.report.folded_lines import fold
+from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.tables.finding import Finding
@@ -41,12 +42,14 @@ class Explanation(Result):
         chains: The chains of its key, in the order of the case.
         answers: What each rule says, by the identity of what it says it of; matches first.
         candidates: What an ambiguous name may mean; chains and answers are empty then.
+        machines: Numbers of the machines that were chosen; None for all.
     """
 
     case: CaseTables
     chains: tuple[KeyChainRow, ...] = ()
     answers: Mapping[str, Sequence[RuleAnswer]] = field(default_factory=dict)
     candidates: tuple[NamedSubject, ...] = ()
+    machines: frozenset[int] | None = None
 
     @property
     def evidence(self) -> EvidenceFiles:
@@ -65,7 +68,7 @@ class Explanation(Result):
         return "\n".join(_blocks(self, width))
 
 
-def explain(case: CaseTables, subject: str, rules: Paths = ()) -> Explanation:
+def explain(case: CaseTables, subject: str, rules: Paths = (), *, machine: str | None = None) -> Explanation:
     """Explain a key link by link, and then what each rule says of it, condition by condition.
 
     Args:
@@ -73,45 +76,71 @@ def explain(case: CaseTables, subject: str, rules: Paths = ()) -> Explanation:
         subject: A certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
             that findings speak of, or a part of that name.
         rules: Folders of rule packs to ask beside the built-in ones; one path, or several.
+        machine: Of this machine alone: name of a computer, or of its disk.
 
     Raises:
         UnknownSubjectError: Nothing is called that; it is a KeyError.
+        UnsuitableCaseError: No machine is called that.
         RulePackError: A rule pack is invalid.
     """
     from forensics.engine.loader import load_packs
 
+    machines = named_machines(case, machine)
     with recording(case.evidence):
         packs = load_packs(given_paths(rules))
-    return explain_subject(case, packs, subject)
+    return explain_subject(case, packs, subject, machines)
 
 
-def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
+def subject_names(case: CaseTables) -> list[str]:
+    """Return names by which :func:`explain` knows each key of a case, in the order of the case.
+
+    Of a certificate the first common name and the thumbprint, of a key file without one its name.
+
+    Args:
+        case: The case.
+    """
+    names: dict[str, None] = {}
+    for chain in case.rows("key_chain"):
+        file = (chain.key_file_path or "").rpartition("/")[2] if not chain.thumbprint else ""
+        for name in (common_name(chain.subject), chain.thumbprint, file):
+            if name:
+                names[sanitise(name)] = None
+    return list(names)
+
+
+def explain_subject(case: CaseTables, packs: Packs, wanted: str, machines: frozenset[int] | None = None) -> Explanation:
     """Explain a subject by rules that were read already.
 
     Args:
         case: The case.
         packs: The rules.
         wanted: As in :func:`explain`.
+        machines: Numbers of the machines that are meant; None for all.
 
     Raises:
         UnknownSubjectError: Nothing is called that.
     """
-    chains = find_chains(case, wanted)
+
+    def is_meant(machine_id: int) -> bool:
+        return machines is None or machine_id in machines
+
+    chains = [chain for chain in find_chains(case, wanted) if is_meant(chain.machine_id)]
     with RuleDatabase(case.tables, case.as_of) as database:
         asked = AskedRules(case.tables, case.as_of, packs, database)
         subjects: list[NamedSubject] = []
         if not chains:
-            subjects = asked.subjects(wanted)
+            subjects = [subject for subject in asked.subjects(wanted) if is_meant(subject.machine_id)]
             if len({s.id for s in subjects}) > 1:
                 return Explanation(case, candidates=tuple(subjects))
             named = subjects[0].id if subjects else None
-            chains = [c for c in case.present.rows("key_chain") if named and _identity(c) == named]
-            chains = chains or [c for c in case.rows("key_chain") if named and _identity(c) == named]
+            rows = ([c for c in view.rows("key_chain") if is_meant(c.machine_id)] for view in (case.present, case))
+            of_name = ([c for c in chains if named and _identity(c) == named] for chains in rows)
+            chains = next(filter(None, of_name), [])
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
             raise UnknownSubjectError(f"nothing in this case is called {wanted!r}")
-        answers = asked.answers([identity for identity in identities if identity is not None])
-    return Explanation(case, tuple(chains), answers)
+        answers = asked.answers([identity for identity in identities if identity is not None], machines)
+    return Explanation(case, tuple(chains), answers, machines=machines)
 
 
 def _blocks(told: Explanation, width: int | None) -> Iterator[str]:
@@ -125,7 +154,8 @@ def _blocks(told: Explanation, width: int | None) -> Iterator[str]:
     if told.chains:
         yield render_explain(told.case, list(told.chains), width, told_below)
     for identity, answers in told.answers.items():
-        texts = {f.rule: f for f in told.case.finding_list if any(s.id == identity for s in f.subjects)}
+        meant = (f for f in told.case.finding_list if told.machines is None or f.machine_id in (0, *told.machines))
+        texts = {f.rule: f for f in meant if any(s.id == identity for s in f.subjects)}
         yield "\n".join(_rules(identity, answers, texts, width, len(told.answers) > 1)) + "\n"
 
 

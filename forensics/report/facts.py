@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from forensics.case_tables import CaseTables
 from forensics.report.profiles import introduced_profile, is_profile, profile_name
@@ -15,8 +16,20 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import entry_of
-from forensics.tables.timestamps import as_utc, format_utc
+from forensics.tables.timestamps import in_zone, told_day, told_times
 from forensics.tables.windows_path import WindowsPaths, windows_folder
+
+_COMMON_NAME = re.compile(r"(?:^|,|\+)CN=((?:\\.|[^,+\\])*)", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(.)")
+
+
+class HasPlace(Protocol):
+    """A row, or what was made of one."""
+
+    @property
+    def machine_id(self) -> int: ...
+    @property
+    def source_path(self) -> str: ...
 
 
 class Facts:
@@ -132,11 +145,20 @@ class Facts:
 
     def path(self, machine_id: int, path: str | None) -> str:
         """Write a path of the source as the Windows of an installation does; empty for None."""
-        return self._paths.of(machine_id, path) or ""
+        return told_times(self._paths.of(machine_id, path) or "")
+
+    def read_in(self, row: HasPlace) -> str:
+        """Write where a row was read as its Windows does, where that lay in the source with its folders."""
+        machine = self.machine(row.machine_id)
+        root = machine and (machine.system_root or machine.profile_folder)
+        is_laid_out = root and ("/" in row.source_path or row.source_path == root)
+        return self.path(row.machine_id, row.source_path) if is_laid_out else row.source_path
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
-        return chain.recovery_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
+        return told_times(chain.recovery_place or "") or self.path(
+            chain.recoverable_on or chain.machine_id, chain.recoverable_from
+        )
 
     def opened_by(self, chain: KeyChainRow) -> str:
         """Write what opened the file in which the key was found, where that is not in its place; empty where all is."""
@@ -197,14 +219,20 @@ class Facts:
 
 
 def day(moment: datetime | None) -> str:
-    """Return the UTC date, or ``an unknown date``."""
-    return format_utc(moment)[:10] if moment else "an unknown date"
+    """Return the date in the zone that was asked for, else UTC, or ``an unknown date``."""
+    return told_day(moment) if moment else "an unknown date"
 
 
 def days_left(chain: KeyChainRow, as_of: datetime) -> int:
-    """Return the days from ``as_of`` to a certificate's last day, by the calendar (UTC)."""
+    """Return the days from ``as_of`` to a certificate's last day, by the same calendar."""
     assert chain.ends is not None
-    return (as_utc(chain.ends).date() - as_utc(as_of).date()).days
+    return (in_zone(chain.ends).date() - in_zone(as_of).date()).days
+
+
+def common_name(subject: str | None) -> str | None:
+    """Return the first common name of a subject or issuer (RFC 4514); None where it has none."""
+    match = _COMMON_NAME.search(subject or "")
+    return _ESCAPED.sub(r"\1", match[1]) if match is not None else None
 
 
 def label(chain: KeyChainRow) -> str:

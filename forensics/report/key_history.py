@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
-from forensics.facts.loss_told import NO_TIME, moment, together
+from forensics.facts.loss_told import NO_TIME, together
 from forensics.late_methods import dataclass
 from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import format_utc, told_time, told_times
 
 _WHAT: dict[HistoryOf, str] = {"key_file": "key file", "master_key": "master key file"}
 _ONE_EVENT = timedelta(seconds=2)
@@ -62,11 +62,11 @@ def _told(row: KeyHistoryRow) -> str:
     """Say what happened to a file, without its time and witness."""
     file = f"{_WHAT[row.what]} {row.file_name}"
     if row.happened == "existed":
-        return f"{file} was there" + (f", as since {format_utc(row.since)}" if row.since else "")
+        return f"{file} was there" + (f", as since {told_time(row.since)}" if row.since else "")
     if row.happened == "not_there" and row.what == "key_file" and "_" not in row.file_name:
         return "no key file of its container was there"  # of which the name goes by its provider
     if row.happened == "not_there":
-        return f"{file} was not there" + (f" any more; at {format_utc(row.since)} it was" if row.since else "")
+        return f"{file} was not there" + (f" any more; at {told_time(row.since)} it was" if row.since else "")
     if row.happened == "put_there":
         return f"{file} was written to this volume, with an older date of its own"
     if row.happened == "named":
@@ -97,7 +97,7 @@ def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
     if told := told_loss(chain):
         yield f"in short: {chain.lost_file or 'its file'} {told}"
     for event in sorted(history_events(rows), key=_order):
-        yield f"{format_utc(event.row.at) if event.row.at else NO_TIME}: {event.told}"
+        yield f"{told_time(event.row.at) if event.row.at else NO_TIME}: {event.told}"
     for row in _journals(case, chain.machine_id):
         if row.detail and row.outcome in ("present", "partial"):
             names = "" if rows else "names none of its files, and "
@@ -106,9 +106,9 @@ def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
 
 def loss_beside(chain: KeyChainRow, said: str) -> str | None:
     """Say when a key lost its file, unless a text that stands above says all of it."""
-    if chain.lost_told is None or (chain.lost_told in said and chain.lost_doubt is None):
+    if chain.lost_told is None or (told_times(chain.lost_told) in said and chain.lost_doubt is None):
         return None
-    return told_loss(chain)
+    return told_times(told_loss(chain) or "") or None
 
 
 def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:
@@ -121,7 +121,7 @@ def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:
     for (machine_id, name), of_file in files.items():
         begins = f"{_WHAT[of_file[0].what]} {name} "
         told = (
-            f"{event.told.removeprefix(begins)} at {moment(event.row.at)}" if event.row.at else event.told
+            f"{event.told.removeprefix(begins)} at {told_time(event.row.at)}" if event.row.at else event.told
             for event in sorted(history_events(of_file), key=_order)
         )
         yield machine_id, f"{begins}{', '.join(told)}"

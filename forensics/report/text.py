@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.engine.templates import listed
+from forensics.language import _n
 from forensics.report.accounted import examined_line, reasons
 from forensics.report.disk_table.text import head_table
 from forensics.report.ending import SOON, condition, ending, when
@@ -28,6 +29,7 @@ from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.well import proved
+from forensics.report.windows_names import named_otherwise
 from forensics.tables.finding import SEVERITIES, Finding, Severity, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import RULE_PROBLEMS, ProblemRow
@@ -162,8 +164,9 @@ class _Report:
             if seen[finding.rule] <= most:
                 yield finding
         for rule, count in seen.items():
-            if count > most:
-                self._add(f"and {count - most} more findings of {rule}: see --format json", indent)
+            if (left := count - most) > 0:
+                more = _n("and {count} more finding of {rule}", "and {count} more findings of {rule}", left, rule=rule)
+                self._add(f"{more}: see --format json", indent)
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
@@ -194,11 +197,9 @@ class _Report:
             else:
                 self.told.add(id(chain))
                 self._subject(chain, indent, said)
-        is_machine = finding.subject_table == "machine"
-        others = [] if chains or is_machine else [s for s in finding.subjects if sanitise(s.id) not in said]
-        for subject in others[:most]:
-            name = "" if subject.label == subject.id else f"{subject.label}, "
-            self._add(f"{name}{subject.id}", f"{indent}- ", f"{indent}  ")
+        others = [] if chains else named_otherwise(finding, said, self.facts)
+        for name in others[:most]:
+            self._add(name, f"{indent}- ", f"{indent}  ")
         if (more := len(chains or others) - most) > 0:
             self._add(f"and {more} more: see --format json", f"{indent}- ")
 
@@ -376,7 +377,7 @@ class _Report:
         self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
         # First what the rules could not say: in a long list it would look as if they had found nothing.
         rows = sorted(rows, key=lambda row: row.kind not in RULE_PROBLEMS)
-        self._listed(f"{r.source_path}: {r.message}" if r.source_path else r.message for r in rows)
+        self._listed(f"{self.facts.read_in(r)}: {r.message}" if r.source_path else r.message for r in rows)
 
 
 _PARTS: dict[str, Callable[[_Report], None]] = {

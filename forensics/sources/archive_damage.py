@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 
 MAX_BEHIND_TAR = 64 << 20
@@ -108,8 +109,14 @@ def damage_of_zip(
     counted = _count_in_end(file)
     if counted is not None and counted[0] not in (known, known & 0xFFFF):
         count, at = counted
-        message = f"the directory of the archive has {known} members, its end says {count}; {_UNSEEN}"
-        return ArchiveDamage("damaged", message, at)
+        miscounted = sentence_n(
+            "the directory of the archive has {count} member, its end says {said}; {unseen}",
+            "the directory of the archive has {count} members, its end says {said}; {unseen}",
+            known,
+            said=count,
+            unseen=_UNSEEN,
+        )
+        return ArchiveDamage("damaged", miscounted, at)
     size = file.seek(0, 2)
     ordered = sorted(members, key=lambda member: member.header_offset)[:MAX_LOCAL_HEADERS]
     wrong = [(member, named) for member in ordered if (named := _named_otherwise(file, size, member)) is not None]

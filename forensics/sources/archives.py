@@ -7,6 +7,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
+from forensics.language import sentence_n
 from forensics.sources.archive_code_page import encoding_of_names
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.source import Source
@@ -50,7 +51,11 @@ def _open_ad1(source: Source, image: Image) -> ArchiveTree:
     except SourceError as error:
         raise with_next_step(error, image.name) from error
     if tree.deleted:
-        message = f"{tree.deleted} files in it were deleted on the machine before it was made: they are not taken"
+        message = sentence_n(
+            "{count} file in it was deleted on the machine before it was made: it is not taken",
+            "{count} files in it were deleted on the machine before it was made: they are not taken",
+            tree.deleted,
+        )
         source.problem(image.name, "deleted", message)
     _tell(source, image, tree)
     return tree
@@ -62,7 +67,10 @@ def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> 
     tree = SevenZipTree(image.file, image.name, source.resources, keys.archive_password, progress)
     if tree.lost:
         count, why = tree.lost
-        source.problem(image.name, "not_obtained", f"{count} members cannot be got: {why}")
+        message = sentence_n(
+            "{count} member cannot be got: {why}", "{count} members cannot be got: {why}", count, why=why
+        )
+        source.problem(image.name, "not_obtained", message)
     _tell(source, image, tree)
     return tree
 
@@ -73,14 +81,23 @@ def _tell(source: Source, image: Image, tree: ArchiveTree) -> None:
         source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
     if tree.repeated:
-        message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
+        message = sentence_n(
+            "{count} member is there again under the same name: the last is taken, as in unpacking",
+            "{count} members are there again under the same name: the last is taken, as in unpacking",
+            tree.repeated,
+        )
         source.problem(image.name, "duplicate", message)
     if tree.left_out:
-        message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
+        message = sentence_n(
+            "{count} member lies too deep, or there are too many in its folder: it is left out",
+            "{count} members lie too deep, or are too many in one folder: they are left out",
+            tree.left_out,
+        )
         source.cut("folder", "archive", image.name, message)
     if tree.locked:
         count, why = tree.locked
-        source.problem(image.name, "encrypted", f"{count} members are {why}")
+        message = sentence_n("{count} member is {why}", "{count} members are {why}", count, why=why)
+        source.problem(image.name, "encrypted", message)
 
 
 def _open(image: Image, keys: Unlock, encoding: str | None = None) -> ZipTree | TarTree:

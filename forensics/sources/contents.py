@@ -12,6 +12,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.machine_backup import BACKUPS
 from forensics.disk.places import place_of
 from forensics.disk.tree import Entry
+from forensics.language import sentence_n
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
 from forensics.sources.bundles import HYPER_V, Bundle, chunks_of, read_bundles
@@ -274,7 +275,12 @@ def _add_files_of_volume(pieces: Pieces, tree: VolumeTree, files: Sequence[Evide
         reason = file.kind.reason or f"it lies on this volume and is not opened there: {_COPY_OUT}"
         pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     if len(others) > MAX_PIECES:
-        why = f"as are {len(others) - MAX_PIECES} more images and archives on this volume, not opened: {_COPY_OUT}"
+        why = sentence_n(
+            "as is {count} more image or archive on this volume, not opened: {instead}",
+            "as are {count} more images and archives on this volume, not opened: {instead}",
+            len(others) - MAX_PIECES,
+            instead=_COPY_OUT,
+        )
         pieces.left_out(pieces.inside(others[MAX_PIECES].entry.path), why)
 
 

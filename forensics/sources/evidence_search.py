@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from forensics.disk.configurations import CONFIGURATIONS
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
@@ -162,8 +163,11 @@ class _Search:
             if visited >= MAX_FOLDERS:
                 reason = f"not searched: only the first {MAX_FOLDERS} folders were, name it itself"
                 self.found.left_out.append((path, reason))
-                more = f"not searched either: {len(pending)} folders" if pending else ""
-                self.found.left_out += [(f"{pending[0][0]} and others", more)] if more else []
+                if pending:
+                    more = sentence_n(
+                        "not searched either: {count} folder", "not searched either: {count} folders", len(pending)
+                    )
+                    self.found.left_out.append((f"{pending[0][0]}{' and others' if len(pending) > 1 else ''}", more))
                 return
             visited += 1
             folders = self._folder(path)

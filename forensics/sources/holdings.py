@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.language import sentence_n
 from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
 from forensics.tables.record import CoverageRow
@@ -157,7 +158,11 @@ def nothing_found(source: Source) -> str:
         gaps = [row.detail for row in source.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
         return "".join([said, *(f": {reason}" for reason in [*problems, *gaps][:1])])
     told = [f"{row.detail}" if len(volumes) == 1 else f"{row.name}: {row.detail}" for row in volumes[:_MOST_VOLUMES]]
-    more = f"; and {len(volumes) - _MOST_VOLUMES} more volumes" if len(volumes) > _MOST_VOLUMES else ""
+    more = (
+        sentence_n("; and {count} more volume", "; and {count} more volumes", len(volumes) - _MOST_VOLUMES)
+        if len(volumes) > _MOST_VOLUMES
+        else ""
+    )
     # A volume that counts as read may have lost what a problem of its disk tells of; those of its files are not meant.
     of_disk = (row.message for row in source.problems if row.source_path.startswith(source.path))
     lost = next((each for each in of_disk if each in problems and not any(each in text for text in told)), None)

@@ -13,6 +13,7 @@ from forensics.disk.links import LINK_TO_NOTHING
 from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
@@ -238,7 +239,8 @@ class Installation:
         refused = [NotFollowed(e.path, e.link) for e in found[:_MAX_LINKS] if e.link is not None]
         for error in refused:
             self._refused(error.path, error)
-        more = f"; so are {len(found) - _MAX_LINKS} more links" if len(found) > _MAX_LINKS else ""
+        left = len(found) - _MAX_LINKS
+        more = sentence_n("; so is {count} more link", "; so are {count} more links", left) if left > 0 else ""
         return Outcome("partial", f"{refused[0]}{more}") if refused else PRESENT
 
     @property

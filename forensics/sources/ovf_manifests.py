@@ -12,6 +12,7 @@ from forensics.disk.evidence_files import open_evidence
 from forensics.disk.places import is_url
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.bundles.ovf import Checksum, parse_manifest
+from forensics.language import joined, sentence_n
 from forensics.sources.bundles import Bundle
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.pieces import Pieces
@@ -84,9 +85,17 @@ def _digest(file: BinaryIO, algorithm: str) -> str:
 
 
 def _tell(pieces: Pieces, bundle: Bundle, fitting: int, beyond: int) -> None:
-    detail = f"the checksums of {fitting} files are what it says"
+    detail: str = sentence_n(
+        "the checksum of {count} file is what it says", "the checksums of {count} files are what it says", fitting
+    )
     if beyond:
-        detail += f"; {beyond} files of more than {MAX_COMPARED >> 30} GiB, or on a server, were not compared"
+        left = sentence_n(
+            "{count} file of more than {limit} GiB, or on a server, was not compared",
+            "{count} files of more than {limit} GiB, or on a server, were not compared",
+            beyond,
+            limit=MAX_COMPARED >> 30,
+        )
+        detail = joined((detail, left), "; ")
     name = f"{posixpath.splitext(bundle.entry.name)[0]}.mf"
     shown = f"{posixpath.splitext(pieces.inside(bundle.entry.path))[0]}.mf"
     pieces.source.coverage.tell("file", name, Outcome("present", detail), shown)

@@ -1,8 +1,15 @@
-"""Timestamps as text: UTC, ISO 8601, ending in Z."""
+"""Timestamps as text: ISO 8601 in tables and documents; in sentences one shape, in UTC or the zone that was asked for."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
+
+_ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
+_WRITTEN = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?(?:Z| UTC\b)")
 
 
 def as_utc(value: datetime) -> datetime:
@@ -11,7 +18,7 @@ def as_utc(value: datetime) -> datetime:
 
 
 def format_utc(value: datetime, fraction: bool = False) -> str:
-    """Write a time as ``YYYY-MM-DDTHH:MM:SSZ``.
+    """Write a time as ``YYYY-MM-DDTHH:MM:SSZ``, for tables and documents.
 
     Args:
         value: The time.
@@ -28,3 +35,65 @@ def parse_utc(text: str) -> datetime:
         ValueError: The text is neither.
     """
     return as_utc(datetime.fromisoformat(text.strip()))
+
+
+@contextmanager
+def times_in(zone: str) -> Iterator[None]:
+    """Have times and days that people read written in a zone while this lasts; tables and documents stay UTC.
+
+    Args:
+        zone: Name of a zone of the IANA database, such as ``Asia/Tokyo``.
+
+    Raises:
+        ValueError: There is no such zone, or no database of them on this computer.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        found = ZoneInfo(zone)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"there is no time zone {zone!r}; zones are called as Europe/Berlin or Asia/Tokyo") from error
+    before = _ZONE.set(found)
+    try:
+        yield
+    finally:
+        _ZONE.reset(before)
+
+
+def zone_name() -> str:
+    """Return the name of the zone asked for, else UTC."""
+    return str(_ZONE.get())
+
+
+def told_time(value: datetime) -> str:
+    """Write a time as sentences have it: ``YYYY-MM-DD HH:MM:SS UTC``, or the abbreviation of the zone asked for."""
+    moment = in_zone(value)
+    return f"{moment.replace(microsecond=0, tzinfo=None)} {moment.tzname()}"
+
+
+def told_day(value: datetime) -> str:
+    """Write the day of a time, by the calendar of the zone asked for, else UTC."""
+    return str(in_zone(value).date())
+
+
+def told_times(text: str) -> str:
+    """Write each time that a text holds, as tables have it or as it was told in UTC, as sentences have it."""
+    return _WRITTEN.sub(_told, text) if ":" in text else text
+
+
+def _told(found: re.Match[str]) -> str:
+    try:
+        return told_time(datetime.fromisoformat(f"{found[1]}T{found[2]}"))
+    except ValueError:
+        return found[0]
+
+
+def in_zone(value: datetime) -> datetime:
+    """Return a time in the zone asked for, else UTC, where it lies beyond what a calendar knows."""
+    utc = as_utc(value)
+    if (zone := _ZONE.get()) is UTC:
+        return utc
+    try:
+        return utc.astimezone(zone)
+    except OverflowError:  # certificates that never end do so in the last second of the year 9999
+        return utc

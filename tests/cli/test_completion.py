@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from forensics.cli import completion
+from tests.hand_made import DEAD, case, dead_chain
 from tests.paths import PROJECT
 
 
@@ -28,6 +31,7 @@ def _completed(line: str, shell: dict[str, str], folder: Path) -> list[str]:
         eval "$(_KEYMORTEM_COMPLETE=bash_source keymortem)"
         COMP_WORDS=({" ".join(words[:-1])} "{words[-1]}")
         COMP_CWORD={len(words) - 1}
+        compopt() {{ :; }}  # which bash has within a completion alone
         _keymortem_completion keymortem
         printf '%s\\n' "${{COMPREPLY[@]}}"
         complete -p keymortem
@@ -53,6 +57,47 @@ def _completed(line: str, shell: dict[str, str], folder: Path) -> list[str]:
 )
 def test_words(line: str, words: list[str], shell: dict[str, str], tmp_path: Path) -> None:
     assert sorted(_completed(line, shell, tmp_path)) == words
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    case(dead_chain(thumbprint="F" * 40, subject="CN=two words")).save(tmp_path / "case.sqlite")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("keymortem explain case.sqlite al", ["alive.contoso.test"]),
+        ("keymortem explain case.sqlite AAAA", [DEAD]),
+        ("keymortem explain case.sqlite lost.vhdx FFFF", ["F" * 40]),
+        ("keymortem explain case.sqlite two", []),
+        ("keymortem explain case.sqlite x --machine w", ["WEB01"]),
+        ("keymortem expiring case.sqlite --machine W", ["WEB01"]),
+    ],
+)
+def test_names_in_a_case_file(line: str, words: list[str], shell: dict[str, str], saved: Path) -> None:
+    assert _completed(line, shell, saved) == words
+
+
+def test_no_image_is_examined_for_a_name(shell: dict[str, str], tmp_path: Path) -> None:
+    """The image is a pipe, whose opening would never end."""
+    os.mkfifo(tmp_path / "disk.vhdx")
+    (tmp_path / "torn.sqlite").write_bytes(b"SQLite format 3\0" + bytes(2_000))
+    assert _completed("keymortem explain disk.vhdx torn.sqlite w", shell, tmp_path) == []
+    assert _completed("keymortem expiring disk.vhdx --machine w", shell, tmp_path) == []
+
+
+def test_a_case_file_that_takes_long_is_not_read(monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:
+    context = click.Context(click.Command("explain"))
+    context.params = {"sources": (str(saved / "case.sqlite"),)}
+    parameter = click.Argument(["wanted"])
+    assert [item.value for item in completion.completed_subjects(context, parameter, "al")] == [
+        "al",
+        "alive.contoso.test",
+    ]
+    monkeypatch.setattr(completion, "MOST_BYTES", 100)
+    assert [item.value for item in completion.completed_subjects(context, parameter, "al")] == ["al"]
 
 
 @pytest.mark.parametrize("command", ["examine", "explain", "expiring", "compare", "compare a", "migrate --to"])

@@ -258,7 +258,7 @@ def test_expiring(saved: Path) -> None:
 def test_nothing_expiring(saved: Path) -> None:
     result = run("expiring", saved, "--within", "1d", "--as-of", "2026-11-01")
     assert result.exit_code == 0
-    assert result.stdout == "No certificate with a private key expires within 1 days after 2026-11-01.\n"
+    assert result.stdout == "No certificate with a private key expires within 1 day after 2026-11-01.\n"
 
 
 def test_tables() -> None:

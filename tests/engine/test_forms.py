@@ -88,6 +88,31 @@ def test_what_a_list_from_the_disk_holds_is_safe_to_show_and_kept_out_of_command
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, "1 key is"), (2, "2 keys are"), (0, "0 keys are"), (None, "(not known) keys are"), (11, "11 keys are")],
+)
+def test_nouns_are_counted(value: object, expected: str) -> None:
+    assert as_text(fill("{{ x: # key is, # keys are }} here", [{"x": value}], {})) == f"{expected} here"
+
+
+def test_words_go_with_a_number_that_stands_elsewhere() -> None:
+    template = "{{ count: # key, # keys }}: nothing needs {{ count: it, them }}.\n- {{ each.x: # file, # files }}"
+    assert as_text(fill(template, [{"x": 1}, {"x": 3}], {"count": 1})) == (
+        "1 key: nothing needs it.\n- 1 file\n- 3 files"
+    )
+    assert as_text(fill(template, [{"x": 1}], {"count": 2})).startswith("2 keys: nothing needs them.")
+
+
+@pytest.mark.parametrize(
+    "field", ["{{ x: # key }}", "{{ x: # key, # keys, none }}", "{{ x: , # keys }}", "{{ x: # key, }}"]
+)
+def test_a_number_has_two_wordings(field: str) -> None:
+    (problem,) = check_template(field, ["x"])
+    assert problem.message.startswith("braces hold a name")
+    assert check_template("{{ x: # key, # keys }} {{ each.x : one , many }}", ["x"]) == []
+
+
 def test_a_form_that_does_not_exist_is_refused() -> None:
     (problem,) = check_template("{{ x | upper }}", ["x"])
     assert problem.message.startswith("braces hold a name")

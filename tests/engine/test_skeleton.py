@@ -13,11 +13,11 @@ from forensics.engine.skeleton import write_skeleton
 
 LEFT = """\
 my-rule.yaml:3: still to be filled in: what is the matter, as a short sentence
-my-rule.yaml:12: still to be filled in: what is true of these {{ count }} certificate(s), and what their users see:
+my-rule.yaml:12: still to be filled in: what is true of {{ count: # certificate, # certificates }}, and what users see:
 my-rule.yaml:15: still to be filled in: what repairs it, and what does not:
 my-rule.yaml:18: still to be filled in: where these facts can be read
 my-rule.yaml:9: still to be filled in: what must be true, as a statement
-my-rule.examples.yaml:2: still to be filled in: what is true of these 1 certificate(s)
+my-rule.examples.yaml:2: still to be filled in: what is true of 1 certificate
 my-rule.examples.yaml:7: still to be filled in: rows with which all is well
 my-rule.examples.yaml:10: still to be filled in: rows that leave it open
 my-rule.ja.yaml:1: still to be filled in: the title

@@ -20,7 +20,8 @@ from tests.engine.rule_files import tables, write_rules
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 RULE: dict[str, Any] = {
     "values": {"fate": "CASE WHEN this.recoverable = 1 THEN 'still on ' || this.store ELSE 'gone' END"},
-    "because": "{{ count }} key(s):\n- {{ each.subject }}: {{ each.fate }}\n\nOf {{ thumbprint }}; {{ container }}",
+    "because": "{{ count: # key, # keys }}:\n- {{ each.subject }}: {{ each.fate }}\n\nOf {{ thumbprint }};"
+    " {{ container }}",
     "remedy": "Run:\n    certutil {{ container }}",
     "ja": {
         "title": "キー ファイルを読み取れません",
@@ -57,7 +58,7 @@ def test_filled_in_japanese(tmp_path: Path) -> None:
 def test_english_where_no_other_language_was_read(tmp_path: Path) -> None:
     english = [
         "The key file shuts out who must read it",
-        '2 key(s):\n- CN=gone: still on gone\n- CN=b: gone\n\nOf A1 and A2; x"&',
+        '2 keys:\n- CN=gone: still on gone\n- CN=b: gone\n\nOf A1 and A2; x"&',
         "Run:\n    # as the rule pack has it, not checked\n    certutil (not shown: a shell would act on it)",
     ]
     assert texts(tmp_path, None, "en") == english

@@ -104,7 +104,7 @@ def test_a_time_that_is_yet_to_come_is_doubted() -> None:
     seen = chain(**COPY, lost_before=WENT, lost_before_witness="shadow_copy")
     later = with_loss_told(seen, datetime(2026, 11, 5, tzinfo=UTC))
     assert later.lost_doubt == (
-        "2026-11-07T09:14:22Z lies after the moment that this examination takes for now, 2026-11-05T00:00:00Z"
+        "2026-11-07 09:14:22 UTC lies after the moment that this examination takes for now, 2026-11-05 00:00:00 UTC"
     )
     assert later.lost_told == (
         "existed at 2026-11-03 02:00:00 UTC (shadow copy), and was gone at 2026-11-07 09:14:22 UTC (shadow copy), "

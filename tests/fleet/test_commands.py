@@ -43,7 +43,7 @@ def test_sources_of_a_list(disk: Path, worked: list[str], tmp_path: Path) -> Non
         "run", "--from", "-", "-o", tmp_path / "fleet", "--as-of", "2026-11-22", stdin=f"# of today\n\n{disk}\r\n"
     )
     assert (result.exit_code, result.stderr) == (1, "")
-    assert f"{tmp_path / 'fleet'}: no run is going on\nas of 2026-11-22T00:00:00Z, " in result.stdout
+    assert f"{tmp_path / 'fleet'}: no run is going on\nas of 2026-11-22 00:00:00 UTC, " in result.stdout
     assert "\n1 input: 1 examined\n1 machine, 1 finding\n" in result.stdout
     assert worked == ["disk.qcow2"]
     status = run("status", tmp_path / "fleet", "--format", "json")

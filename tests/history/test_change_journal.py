@@ -94,5 +94,6 @@ def test_a_time_that_went_back_is_doubted() -> None:
     created, deleted = rows_of([*creation(DAY, f"k/{KEY}", 7), *deletion(DAY - timedelta(days=3), f"k/{KEY}", 7)])
     assert created.doubt is None
     assert deleted.doubt == (
-        "the journal has it behind a change of 2026-11-07T09:00:00Z: the clock of the computer was set between the two"
+        "the journal has it behind a change of 2026-11-07 09:00:00 UTC: the clock of the computer was set between the "
+        "two"
     )

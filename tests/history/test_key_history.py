@@ -61,7 +61,7 @@ def test_a_chain_says_when_it_lost_its_file() -> None:
 
 def test_how_far_back_the_journal_reaches_is_told() -> None:
     (row,) = (r for r in examined("cleaned-up").rows("coverage") if r.name == "change journal")
-    assert (row.outcome, row.detail) == ("present", "reaches back to 2026-11-03T02:00:00Z")
+    assert (row.outcome, row.detail) == ("present", "reaches back to 2026-11-03 02:00:00 UTC")
     (row,) = (r for r in examined("broken-files").rows("coverage") if r.name == "change journal")
     assert row.outcome == "absent"
     assert not [r for r in examined("healthy").rows("coverage") if r.name == "change journal"]
@@ -83,10 +83,10 @@ def test_explain_and_the_time_line_tell_it() -> None:
         "  what became of its files\n"
         "  - in short: 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 was renamed at "
         "2026-11-09 10:00:01 UTC (change journal)\n"
-        "  - 2026-11-09T10:00:01Z: key file 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 was "
-        "renamed to api.old (change journal)\n"
-        "  - 2026-11-09T10:01:01Z: key file api.old was deleted (change journal)\n"
-        "  - the change journal reaches back to 2026-11-03T02:00:00Z: what happened before that it does not tell\n"
+        "  - 2026-11-09 10:00:01 UTC: key file 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 "
+        "was renamed to api.old (change journal)\n"
+        "  - 2026-11-09 10:01:01 UTC: key file api.old was deleted (change journal)\n"
+        "  - the change journal reaches back to 2026-11-03 02:00:00 UTC: what happened before that it does not tell\n"
     ) in text
     page = forensics.render(examined("cleaned-up"), "html")
     assert "was deleted, together with 212 other files of MachineKeys within 3 seconds (change journal)" in page

@@ -91,7 +91,7 @@ def test_a_copy_whose_reader_fails_does_not_silence_the_others() -> None:
 
     found = seen([*copies(NEW), ShadowCopy("f" * 32, day(-1), broken)])
     assert [(r.happened, r.at) for r in found.rows] == [("existed", day(0))]
-    assert found.why == "the one of 2026-10-31T00:00:00Z: reading it failed with ZeroDivisionError"
+    assert found.why == "the one of 2026-10-31 00:00:00 UTC: reading it failed with ZeroDivisionError"
 
 
 def test_a_name_that_a_key_would_have_with_another_provider_is_missed_by_nobody() -> None:
@@ -110,5 +110,5 @@ def test_a_copy_that_cannot_be_opened_is_named() -> None:
 
     assert (
         seen([ShadowCopy("f" * 32, day(2), closed)]).why
-        == "the one of 2026-11-03T00:00:00Z: libvshadow is not installed"
+        == "the one of 2026-11-03 00:00:00 UTC: libvshadow is not installed"
     )

@@ -156,7 +156,7 @@ def test_a_disk_that_changed_between_two_examinations_has_one_present_state(firs
     then = _case(sha256="b", size=101, last_seen_alive=utc(2026, 10, 1))
     now = _case(verdict="usable", last_seen_alive=utc(2026, 11, 1))
     joined = forensics.join_cases([then, now] if first_is_older else [now, then])
-    newer = f"{PATH} as it was at 2026-11-01T00:00:00Z"
+    newer = f"{PATH} as it was at 2026-11-01 00:00:00 UTC"
     older = [entry.older_state_of for entry in joined.sources]
     assert older == ([newer, None] if first_is_older else [None, newer])
     assert f"{PATH} is an older state of a machine: the present one is {newer}" in joined.not_examined

@@ -16,7 +16,7 @@ STORE = "SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\"
 def test_links_with_values_and_where_they_were_read() -> None:
     whole = case()
     lines = render_explain(whole, find_chains(whole, DEAD)).splitlines()
-    written = f"                read in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+    written = f"                read in {OLD_FILE}, written 2024-02-03 04:05:06 UTC"
     assert lines[:5] == [
         "CN=dead.contoso.test",
         f"  on WEB01, store MY, thumbprint {DEAD}",
@@ -26,9 +26,9 @@ def test_links_with_values_and_where_they_were_read() -> None:
     ]
     assert lines[5:] == [
         "  claim         names a key, container TSSecKeySet1, flags 0x20, key spec 1",
-        f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
+        f"                read in {STORE}{DEAD}, written 2025-01-02 00:00:00 UTC",
         "  provider      capi, Microsoft Enhanced Cryptographic Provider v1.0",
-        f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
+        f"                read in {STORE}{DEAD}, written 2025-01-02 00:00:00 UTC",
         f"X key_file      other_machine_guid, {OLD_PATH}",
         written,
         f"  public_key    match, key file SHA-256 {'f' * 64}, certificate SHA-256 {'c' * 64}",
@@ -37,7 +37,7 @@ def test_links_with_values_and_where_they_were_read() -> None:
         written,
         f"  master_key    present, {MASTER}",
         f"                read in Protect/S-1-5-18/User/{MASTER}",
-        "  secret        unlocked by current, DPAPI_SYSTEM current, set 2026-03-01T00:00:00Z",
+        "  secret        unlocked by current, DPAPI_SYSTEM current, set 2026-03-01 00:00:00 UTC",
         "                read in SECURITY\\Policy\\Secrets\\DPAPI_SYSTEM",
         "  private_key   proved, exportable no",
         written,

@@ -112,7 +112,7 @@ def test_clones_are_one_finding_with_both_computers() -> None:
         assert f"- {computer}: certificates {SHARED}; key files {SHARED_FILE}" in clone["because"]
     assert clone["because"].count("shares machine_sid, machine_guid, dpapi_system with CLONE-") == 2
     assert "no event LsaSrv 6167 read" in refused["because"]
-    assert "3 event(s) LsaSrv 6167, the last 2026-03-09" in refused["because"]
+    assert "3 events LsaSrv 6167, the last 2026-03-09" in refused["because"]
 
 
 def test_the_key_that_only_one_clone_has_is_not_called_shared() -> None:

@@ -20,6 +20,7 @@ from forensics.formats.hyperv.vm_xml import HEAD_SIZE, may_be_vm_xml, parse_vm_x
 from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
+from forensics.language import sentence_n
 from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -129,7 +130,7 @@ class PlaceReader:
         if self.place.wanted is not None:
             evidence.vms = [vm for vm in evidence.vms if self._belongs_to_wanted(vm.row)]
         if evidence.vms:
-            detail = f"{len(evidence.vms)} configurations"
+            detail = sentence_n("{count} configuration", "{count} configurations", len(evidence.vms))
             self.source.coverage.tell("folder", "virtual machines", Outcome("present", detail), self._label(""))
         evidence.disk_names = self.disk_names
         with self._guard(""):

@@ -20,6 +20,7 @@ from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.disk.tree import Entry
 from forensics.formats.iis_applications import SiteFolder
 from forensics.formats.ini_text import decode_text
+from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.windows_path import windows_path
@@ -127,7 +128,12 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
         message = f"folders more than {MAX_DEPTH} below a site or program were not searched for configuration files"
         installation.cut("uses", COVERED, search.too_deep, message)
     if search.large:
-        message = f"{search.large} configuration files of applications are larger than {MAX_FILE} bytes: not read"
+        message = sentence_n(
+            "{count} configuration file of applications is larger than {limit} bytes: not read",
+            "{count} configuration files of applications are larger than {limit} bytes: not read",
+            search.large,
+            limit=MAX_FILE,
+        )
         installation.problem(installation.on_drive(""), "too_large", message)
 
 

@@ -26,6 +26,7 @@ from forensics.disk.ewf.files import extension
 from forensics.disk.ewf.segment import ChunkTable, Media, Segment, read_segment
 from forensics.disk.notes import Notes
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence_n
 
 _COMPRESSED = 0x80000000
 _CHECKSUM = 4
@@ -129,9 +130,13 @@ class EwfStream(AlignedStream):
         ranges = sorted((first * size, (first + count) * size) for s in segments for first, count in s.bad_sectors)
         if ranges:
             count = sum(end - start for start, end in ranges) // size
-            message = (
-                f"{count} sectors could not be read when the image was made and are zeros in it, the first at byte "
-                f"{ranges[0][0]} of the disk: what lies there was not obtained"
+            message = sentence_n(
+                "{count} sector could not be read when the image was made and is zeros in it, at byte {first} of the "
+                "disk: what lies there was not obtained",
+                "{count} sectors could not be read when the image was made and are zeros in it, the first at byte "
+                "{first} of the disk: what lies there was not obtained",
+                count,
+                first=ranges[0][0],
             )
             self.notes.add("not_obtained", ranges[0][0], message)
         return ranges

@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
@@ -14,14 +15,19 @@ from forensics.report.ending import ending
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
-from forensics.tables.timestamps import as_utc
+from forensics.tables.timestamps import as_utc, told_time
 from forensics.version import __version__
 
 REMINDER = timedelta(days=30)
 
 
-def render_calendar(case: CaseTables) -> str:
-    """Write the certificates with a private key that end after the case's date; the same case gives the same text."""
+def render_calendar(case: CaseTables, chains: Iterable[KeyChainRow] | None = None) -> str:
+    """Write the certificates with a private key that end after the case's date; the same case gives the same text.
+
+    Args:
+        case: The case.
+        chains: Chains of certificates to write alone, of which those that have ended are left out; None for all.
+    """
     from icalendar import Alarm, Calendar, Event
 
     facts = Facts(case)
@@ -32,7 +38,7 @@ def render_calendar(case: CaseTables) -> str:
     told = head_lines(case.sources)
     if told:
         calendar.add("x-wr-caldesc", sanitise("; ".join(told)))
-    for chain in ending(case):
+    for chain in ending(case) if chains is None else (c for c in chains if c.is_in_force(case.as_of)):
         assert chain.ends is not None
         ends = as_utc(chain.ends)
         machine = sanitise(facts.machine_name(chain.machine_id))
@@ -60,7 +66,7 @@ def _description(chain: KeyChainRow, machine: str) -> str:
     replaced = " Another certificate has replaced it." if chain.standing == "superseded" else ""
     lines = [
         f"Thumbprint {chain.thumbprint}, store {sanitise(chain.store)} on {machine}.",
-        f"Ends {as_utc(chain.ends):%Y-%m-%d %H:%M:%S} UTC.",
+        f"Ends {told_time(chain.ends)}.",
         f"{state}.{replaced}",
     ]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.reason import reason_of
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 MOST = 1000
 """Chains that are drawn."""
@@ -280,7 +280,7 @@ class ChainViews:
         return self.t(_WORDS.get(value, value))
 
     def _made(self, name: str, value: str, state: str, detail: str, row: Row | None) -> LinkView:
-        time = format_utc(row.source_time) if row is not None and row.source_time else ""
+        time = told_time(row.source_time) if row is not None and row.source_time else ""
         path = row.source_path if row is not None else ""
         title = self.t(_TITLES[name])
         if path and detail.endswith("\\" + path.replace("/", "\\")):

@@ -16,7 +16,7 @@ from forensics.report.uses import account_of, sentence_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import REQUEST, KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_day
 from forensics.tables.use import CertificateUseRow
 
 MOST = 3000
@@ -197,4 +197,4 @@ def _end(row: CertificateRow) -> str:
 
 
 def _day(moment: datetime | None) -> str:
-    return format_utc(moment)[:10] if moment else ""
+    return told_day(moment) if moment else ""

@@ -10,8 +10,8 @@ from forensics.late_methods import dataclass
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
-from forensics.report.timeline import Moment, timeline
-from forensics.tables.timestamps import format_utc
+from forensics.report.moments import Moment, moments
+from forensics.tables.timestamps import in_zone, zone_name
 
 AHEAD = timedelta(days=3653)
 """How far the drawing looks ahead."""
@@ -81,7 +81,7 @@ class TimeView:
 
 def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | None:
     """Return the time line, or None where no time was read."""
-    entries = timeline(case)
+    entries = moments(case)
     if not entries:
         return None
     end = _capped(case.as_of, AHEAD)
@@ -138,13 +138,16 @@ def _marks(entries: list[Moment], view: TimeView) -> dict[str, list[Mark]]:
 def _table(case: CaseTables, chains: ChainViews, entries: list[Moment], t: Catalogue) -> TableView:
     several = len(case.rows("machine")) > 1
     headings = ["Time (UTC)", "Kind", "What", *(["Machine"] if several else []), "Read in"]
-    view = TableView("events", t("All times as a table"), [t(heading) for heading in headings])
+    titles = [t(heading) for heading in headings]
+    titles[0] = titles[0].replace("UTC", zone_name())
+    view = TableView("events", t("All times as a table"), titles)
     view.choice_column = 1
     for entry in entries[:MOST]:
         local = f" {t('(clock of the machine)')}" if entry.is_local else ""
         machine = [Cell(chains.facts.machine_name(entry.machine_id))] if several else []
         anchor = chains.anchor_of(entry.machine_id, entry.subject) if entry.subject else None
-        time = format_utc(entry.time).replace("T", " ").removesuffix("Z").removesuffix(" 00:00:00")
+        shown = entry.time if entry.is_local else in_zone(entry.time)
+        time = str(shown.replace(microsecond=0, tzinfo=None)).removesuffix(" 00:00:00")
         cells = [
             Cell(time + local, "" if local else "date"),
             Cell(t(LANES[entry.kind])),

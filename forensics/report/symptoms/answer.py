@@ -13,6 +13,7 @@ from forensics.late_methods import dataclass
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
+from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
 from forensics.report.symptoms.causes import CAUSES, Cause
 from forensics.report.symptoms.ground import Examined, Ground, speaks_of
@@ -103,7 +104,7 @@ class SymptomAnswer(Result):
         return render_symptom(self, width)
 
 
-def explain_symptom(case: CaseTables, symptom: str) -> SymptomAnswer:
+def explain_symptom(case: CaseTables, symptom: str, *, machine: str | None = None) -> SymptomAnswer:
     """Say what produces an error, event or message of Windows on the disks of a case, and what was ruled out by what.
 
     Args:
@@ -111,16 +112,20 @@ def explain_symptom(case: CaseTables, symptom: str) -> SymptomAnswer:
         symptom: An error code (``0x80090016``, ``-2146893802``), its name (``NTE_BAD_KEYSET``), an event
             (``event 1057``, ``Schannel 36870``), or a message ("Keyset does not exist"). Eight digits with which a
             thumbprint of the case begins are that certificate.
+        machine: On this machine alone: name of a computer, or of its disk.
 
     Raises:
         UnknownSubjectError: It is none of these; a code or an event that is not known is answered.
+        UnsuitableCaseError: No machine is called that.
     """
+    machines = named_machines(case.present, machine)
     asked = read_symptom(symptom)
     if asked is None or (asked.is_bare and find_chains(case, symptom)):
         raise UnknownSubjectError(f"{symptom!r} is no error code, event or message that is known")
     case = case.present
     facts = Facts(case)
-    return SymptomAnswer(case, asked, tuple(_of_machine(case, asked, row, facts) for row in case.rows("machine")))
+    meant = [row for row in case.rows("machine") if machines is None or row.machine_id in machines]
+    return SymptomAnswer(case, asked, tuple(_of_machine(case, asked, row, facts) for row in meant))
 
 
 def _of_machine(case: CaseTables, asked: Asked, machine: MachineRow, facts: Facts) -> MachineAnswer:

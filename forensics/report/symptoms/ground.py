@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
+from forensics.language import _n
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.reason import reason_of
@@ -158,7 +159,7 @@ class Ground:
         reasons = sorted(by_reason.items(), key=lambda item: -len(item[1]))
         told = [f"{some(labels)}: {reason}" for reason, labels in reasons[:MOST_NAMED]]
         left = sum(len(labels) for _, labels in reasons[MOST_NAMED:])
-        return "; ".join([*told, *([f"and {left} more keys"] if left else [])])
+        return "; ".join([*told, *([_n("and {count} more key", "and {count} more keys", left)] if left else [])])
 
 
 def called(chain: KeyChainRow) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from forensics.engine.subjects import KEY_TABLES
+from forensics.language import _n
 from forensics.report.facts import label
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
@@ -12,6 +13,7 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
+from forensics.tables.timestamps import told_day
 from forensics.tables.use import CertificateUseRow, FolderAclRow
 
 _STARTS = {2: "automatic", 3: "manual", 4: "disabled"}
@@ -123,7 +125,11 @@ def _certificate_gone(ground: Ground) -> Examined:
         return Examined("found", because, affected)
     if because:
         return Examined("open", because)
-    sound = f"the certificates that {len(named)} settings name are in their stores"
+    sound = _n(
+        "the certificate that {count} setting names is in its store",
+        "the certificates that {count} settings name are in their stores",
+        len(named),
+    )
     return Examined("ruled_out", sound if named else "no setting on this disk names a certificate")
 
 
@@ -138,7 +144,11 @@ def _configuration_key(ground: Ground) -> Examined:
         return Examined("found", because, _found_by_rules(ground, "configuration-key") or rows)
     if because:
         return Examined("open", because)
-    sound = f"the {len(uses)} keys that the configuration of IIS needs open"
+    sound = _n(
+        "the {count} key that the configuration of IIS needs opens",
+        "the {count} keys that the configuration of IIS needs open",
+        len(uses),
+    )
     return Examined("ruled_out", sound if uses else "no configuration of IIS on this disk needs a key")
 
 
@@ -150,7 +160,7 @@ def _rdp_certificate_ended(ground: Ground) -> Examined:
     if not certificates or any(c.not_after is None or c.not_after < ground.case.as_of for c in certificates):
         return Examined("open", "the certificate that Remote Desktop uses is not known")
     ends = max(c.not_after for c in certificates if c.not_after is not None)
-    return Examined("ruled_out", f"what it uses is valid until {ends:%Y-%m-%d}")
+    return Examined("ruled_out", f"what it uses is valid until {told_day(ends)}")
 
 
 def _not_exportable(ground: Ground) -> Examined:
@@ -198,9 +208,12 @@ def _guardian(ground: Ground) -> Examined:
         return Examined("found", because, tuple(Affected(_vm(vm), _vm(vm)) for vm in refused))
     if because or not machines:
         return Examined("open", because or "no virtual machine lies on this disk, and others may run on this host")
-    return Examined(
-        "ruled_out", f"each of the {len(machines)} virtual machines on this disk has what it needs to start"
+    sound = _n(
+        "the {count} virtual machine on this disk has what it needs to start",
+        "each of the {count} virtual machines on this disk has what it needs to start",
+        len(machines),
     )
+    return Examined("ruled_out", sound)
 
 
 def _vm(vm: VmRow) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from forensics.language import _n
 from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts
 from forensics.report.findings import LONGEST_LINE, head
@@ -16,7 +17,7 @@ from forensics.sources.coverage import Coverage
 from forensics.tables.event import EventRow
 from forensics.tables.finding import Finding
 from forensics.tables.record import CoverageRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import told_time
 
 MOST_EVENTS = 10
 """Display: records of event logs that are told one by one for each machine, the newest."""
@@ -67,7 +68,14 @@ def _recorded(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> 
     for row in machine.events[-MOST_EVENTS:]:
         text.add(_event(row), "  ", "    ")
     if len(machine.events) > MOST_EVENTS:
-        text.add(f"and {len(machine.events) - MOST_EVENTS} earlier ones: see --format json", "  ")
+        text.add(
+            _n(
+                "and {count} earlier one: see --format json",
+                "and {count} earlier ones: see --format json",
+                len(machine.events) - MOST_EVENTS,
+            ),
+            "  ",
+        )
     if codes := _codes(told, machine):
         text.add(f"The codes in these records say more, ask for them too: {', '.join(codes)}.", "  ")
     for sentence in _logs(told.case.coverage_of(machine.machine), bool(machine.events)):
@@ -84,7 +92,7 @@ def _codes(told: SymptomAnswer, machine: MachineAnswer) -> list[str]:
 
 
 def _event(row: EventRow) -> str:
-    when = format_utc(row.time) if row.time else "(no time)"
+    when = told_time(row.time) if row.time else "(no time)"
     named = [f"process {row.process}"] if row.process else []
     named += [f"key {row.key_name}"] if row.key_name else []
     named += [row.error_code] if row.error_code else []

@@ -31,6 +31,7 @@ from forensics.tables.finding import Block, Finding, Subject
 from forensics.tables.key_chain import KeyChainRow, KeyVerdict
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import ROW_CLASSES
+from tests.oracles import tool
 from tests.paths import IMAGES
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -47,14 +48,23 @@ def healthy_case() -> CaseTables:
 @pytest.fixture
 def case() -> CaseTables:
     rows = [
-        MachineRow(machine_id=1, source_path="Windows", computer_name='WEB01"\n', machine_guid="11" * 16),
+        MachineRow(
+            machine_id=1,
+            source_path="Windows",
+            source="web01.vhdx",
+            computer_name='WEB01"\n',
+            machine_guid="11" * 16,
+        ),
         CertificateRow(
             machine_id=1,
             source_path="SOFTWARE\\x",
             thumbprint="AA" * 20,
             store="MY",
             store_scope="machine",
+            owner_sid="S-1-5-18",
             subject=HOSTILE,
+            issuer="OU=PKI,CN=Contoso\\, Inc. CA",
+            serial="1234",
             friendly_name="日本語; 証明書",
             not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
             eku=["serverAuth", "=clientAuth"],
@@ -191,16 +201,50 @@ def test_the_textfile_collector_sees_whole_metrics_alone(
 
 def test_metrics_are_parsed_by_prometheus(case: CaseTables) -> None:
     families = {f.name: f for f in text_string_to_metric_families(render_prometheus(case))}
-    ends = families["keymortem_certificate_not_after_timestamp_seconds"].samples
-    assert {(s.labels["thumbprint"][:2], s.labels["verdict"], s.value) for s in ends} == {
-        ("AA", "usable", (AS_OF + timedelta(days=10)).timestamp()),
-        ("BB", "unusable", (AS_OF - timedelta(days=1)).timestamp()),
-        ("CC", "unknown", AS_OF.timestamp()),
+
+    def values(name: str) -> dict[str, float]:
+        samples = families[f"keymortem_certificate_{name}"].samples
+        return {sample.labels["thumbprint"][:2]: sample.value for sample in samples}
+
+    assert values("not_after") == {
+        "AA": (AS_OF + timedelta(days=10)).timestamp(),
+        "BB": (AS_OF - timedelta(days=1)).timestamp(),
+        "CC": AS_OF.timestamp(),
     }
-    assert {s.labels["subject"] for s in ends} == {HOSTILE, "CN=half", "(certificate without subject)"}
+    assert values("days_left") == {"AA": 10, "BB": -1, "CC": 0}
+    assert values("key_usable") == {"AA": 1, "BB": 0}, "of an undecided key nothing is said"
+    labels = [sample.labels for sample in families["keymortem_certificate_not_after"].samples]
+    assert {each["subject"] for each in labels} == {HOSTILE, "CN=half", "(certificate without subject)"}
+    assert next(each for each in labels if each["subject"] == HOSTILE) == {
+        "machine": 'WEB01"',
+        "disk": "web01.vhdx",
+        "volume": "",
+        "store": "MY",
+        "store_scope": "machine",
+        "owner_sid": "S-1-5-18",
+        "subject": HOSTILE,
+        "thumbprint": "AA" * 20,
+        "subject_CN": "",
+        "issuer_CN": "Contoso, Inc. CA",
+        "serial_number": "4660",
+    }
     counts = {s.labels["severity"]: s.value for s in families["keymortem_findings"].samples}
     assert counts == {"critical": 0, "high": 1, "medium": 0, "low": 0, "info": 0}
     assert families["keymortem_examination_timestamp_seconds"].samples[0].value == AS_OF.timestamp()
+
+
+def test_promtool_has_nothing_to_say_but_of_the_days(case: CaseTables) -> None:
+    """Whole days are what who reads a dashboard asks for; Unix time in seconds stands beside them."""
+    command = [tool("promtool", "prometheus"), "check", "metrics"]
+    for text in (render_prometheus(case), forensics.expiring(case, timedelta(days=30)).render("prom")):
+        said = subprocess.run(command, input=text, capture_output=True, text=True, check=False).stderr
+        assert said == 'keymortem_certificate_days_left use base unit "seconds" instead of "days"\n'
+
+
+def test_a_serial_number_of_a_thousand_digits_stays_as_it_is(case: CaseTables) -> None:
+    (row,) = case.rows("certificate")
+    row.serial = "F" * 10_000
+    assert f'serial_number="{"F" * 400}..."' in render_prometheus(case)
 
 
 @pytest.mark.parametrize(("form", "what"), [("csv", "FOLDER"), ("parquet", "FOLDER"), ("records", "FILE")])

@@ -138,11 +138,11 @@ def test_a_link_of_a_chain_shows_where_its_fact_was_read(page: Page, files: Call
     assert page.texts(f"{chain} .fact") == []
     page.press(f"{chain} .l-broken button")
     assert page.texts(f"{chain} .fact") == [
-        f"The chain breaks here.\n\nRead in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+        f"The chain breaks here.\n\nRead in {OLD_FILE}, written 2024-02-03 04:05:06 UTC"
     ]
     page.press(f"{chain} li:nth-child(4) button")  # the access list, of the same file
     assert page.texts(f"{chain} .fact") == [
-        f"S-1-5-18:full,S-1-5-32-544:full\n\nRead in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+        f"S-1-5-18:full,S-1-5-32-544:full\n\nRead in {OLD_FILE}, written 2024-02-03 04:05:06 UTC"
     ]
     page.press(f"{chain} li:nth-child(4) button")
     assert page.texts(f"{chain} .fact") == []

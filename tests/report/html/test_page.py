@@ -84,9 +84,9 @@ def test_a_chain_has_its_links_in_order_the_broken_one_marked_and_says_where_eac
     ]
     facts = [text(link.find("div")) for link in links]
     assert facts[0].endswith(
-        f"Read in SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\{DEAD}, written 2025-01-02T00:00:00Z"
+        f"Read in SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\{DEAD}, written 2025-01-02 00:00:00 UTC"
     )
-    assert facts[2] == f"The chain breaks here.Read in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+    assert facts[2] == f"The chain breaks here.Read in {OLD_FILE}, written 2024-02-03 04:05:06 UTC"
     # The same file again: the place is not repeated, the script fetches it.
     assert facts[3] == "S-1-5-18:full,S-1-5-32-544:fullRead where the link before it was: Key file"
     assert links[3].xpath(".//@data-as") == ["3"]

@@ -176,9 +176,9 @@ Stop-At 'NDES EnrollmentAgentOffline' @(
 )
 
 Write-Host ''
-if ($Apply) { Write-Host "$done step(s) done." } else { Write-Host "$ready step(s) would be done with -Apply." }
+if ($Apply) { Write-Host "Steps done: $done." } else { Write-Host "Steps that -Apply would do: $ready." }
 if ($left.Count -gt 0) {
-    Write-Warning "$($left.Count) step(s) are left:"
+    Write-Warning "Steps that are left: $($left.Count)."
     foreach ($title in $left) { Write-Host "  $title" }
 }
 if ($ready + $left.Count -gt 0) { exit 1 }
