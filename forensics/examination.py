@@ -100,7 +100,7 @@ def examine(
         ValueError: No source was given, or less than one job; an NT hash is not 32 hex digits, the recovery password is
             mistyped, or no byte or partition can have the number.
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
-            archives, cannot be read.
+            archives, cannot be read; or impacket is not installed, which the second opinion needs.
         RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
@@ -108,6 +108,10 @@ def examine(
     if jobs is not None and jobs < 1:
         raise ValueError("examine at least one source at a time: jobs is 1 or more")
     choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback, history=history))
+    if second_opinion:
+        from forensics.chain.witness import check_witness
+
+        check_witness()
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 

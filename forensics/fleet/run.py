@@ -256,6 +256,10 @@ def _check(options: FleetOptions) -> None:
             recovery_password(told["recovery_key"])
     except ValueError as error:
         raise SourceError("mistyped", str(error)) from None
+    if options.second_opinion:
+        from forensics.chain.witness import check_witness
+
+        check_witness()
     if options.rules:
         from forensics.engine.loader import load_packs
 
