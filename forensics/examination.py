@@ -102,6 +102,15 @@ def examine(
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
             archives, cannot be read; or impacket is not installed, which the second opinion needs.
         RulePackError: A rule pack is invalid; nothing was examined.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.examine("disk.vhdx")
+        >>> dead = case.key_chain[case.key_chain.verdict == "unusable"]
+        >>> dead.subject.dropna().tolist()[:2]
+        ['CN=web.contoso.test', 'CN=mail.contoso.test']
+        >>> str(case.findings.rule[0])
+        'generalize-orphaned-keys'
     """
     if not sources:
         raise ValueError("name at least one source")

@@ -51,6 +51,12 @@ def expiring(case: CaseTables, within: timedelta) -> Expiring:
     Args:
         case: The case; its ``as_of`` is what "expired" refers to.
         within: How far ahead of that to look.
+
+    Examples:
+        >>> from datetime import timedelta
+        >>> import forensics
+        >>> print(forensics.expiring(forensics.open_case("case.sqlite"), timedelta(days=30)))
+        2026-12-05  in 13 days  CN=vpn.contoso.test, store MY, on WEB01, key usable, 4824ACA1DD47E9E5695CEC8E07BCE6DD658937BD
     """
     return Expiring(case, within, (*reversed(triage(case).expired), *ending(case, within)))
 

@@ -114,6 +114,12 @@ def explain_symptom(case: CaseTables, symptom: str) -> SymptomAnswer:
 
     Raises:
         UnknownSubjectError: It is none of these; a code or an event that is not known is answered.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.explain_symptom(forensics.open_case("case.sqlite"), "0x80090016"))
+        0x80090016 NTE_BAD_KEYSET: Keyset does not exist.
+        ...
     """
     asked = read_symptom(symptom)
     if asked is None or (asked.is_bare and find_chains(case, symptom)):
