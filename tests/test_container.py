@@ -35,7 +35,9 @@ def test_nobody_is_root_in_it_and_keymortem_is_what_runs() -> None:
 def test_it_is_made_of_pythons_slim_image_and_what_the_lock_names() -> None:
     assert [value for name, value in INSTRUCTIONS if name == "ARG"] == ["PYTHON=docker.io/library/python:3.13-slim"]
     assert {value.split(" ")[0] for name, value in INSTRUCTIONS if name == "FROM"} == {"${PYTHON}"}
-    installs = [part for name, value in INSTRUCTIONS if name == "RUN" for part in value.split("&&") if "install " in part]
+    installs = [
+        part for name, value in INSTRUCTIONS if name == "RUN" for part in value.split("&&") if "install " in part
+    ]
     python = [part for part in installs if "pip " in part]
     assert len(python) == 3
     for part in python:
@@ -59,7 +61,9 @@ def test_only_what_is_packed_goes_to_the_builder() -> None:
 
 def test_the_tools_that_build_are_of_the_lock_with_all_that_they_need() -> None:
     [names] = re.findall(r"\\\(([a-z|\\-]+)\\\)==", TEXT)
-    needed = closure(tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
+    needed = closure(
+        tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    )
     assert set(names.split("\\|")) == {plain(name) for name in needed}
 
 

@@ -31,7 +31,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def examples(name: str) -> doctest.DocTest:
-    [found] = [test for test in doctest.DocTestFinder(recurse=False).find(getattr(forensics, name), name, globs={})]
+    finder = doctest.DocTestFinder(recurse=False)
+    [found] = finder.find(getattr(forensics, name), name, globs={})
     return found
 
 

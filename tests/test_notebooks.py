@@ -42,7 +42,6 @@ MOST_CELLS = 20
 """Of a notebook that is read to its end."""
 
 
-
 # Nothing of the notebook before is left: neither names nor settings.
 FRESH = """
 import altair, pandas

@@ -145,7 +145,7 @@ def _chunks(file: BinaryIO, kind: str) -> Iterator[bytes]:
     if kind == "zstd":
         from forensics.formats.zstandard import zstd
 
-        widest = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+        widest: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
         return _streams(file, lambda: zstd.ZstdDecompressor(options=widest), b"")
     if kind == "gzip":
         return _streams(file, _Gzip, b"\0")

@@ -56,7 +56,7 @@ def expiring(case: CaseTables, within: timedelta) -> Expiring:
         >>> from datetime import timedelta
         >>> import forensics
         >>> print(forensics.expiring(forensics.open_case("case.sqlite"), timedelta(days=30)))
-        2026-12-05  in 13 days  CN=vpn.contoso.test, store MY, on WEB01, key usable, 4824ACA1DD47E9E5695CEC8E07BCE6DD658937BD
+        2026-12-05  in 13 days  CN=vpn.contoso.test, store MY, on WEB01, key usable, 4824ACA1...
     """
     return Expiring(case, within, (*reversed(triage(case).expired), *ending(case, within)))
 

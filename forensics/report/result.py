@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from forensics.disk.evidence_files import EvidenceFiles
 
-_OF_THE_PROGRAM = frozenset({"evidence", "file_formats", "read", "write_file"})
+_OF_THE_PROGRAM = frozenset({"evidence", "file_formats", "judges_nothing", "read", "write_file"})
 """Attributes that other modules use and no completion offers."""
 
 
