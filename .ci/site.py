@@ -56,7 +56,7 @@ def stage(folder: Path) -> None:
 
 
 def faults(site: Path) -> Iterator[str]:
-    """Yield what is wrong with a site and the generator does not tell: pages left out, dead links, what a network gives."""
+    """Yield what the generator does not tell of a site: pages left out, dead links, what needs a network."""
     listed = list(named(yaml.safe_load(SETTINGS.read_text(encoding="utf-8"))["nav"]))
     yield from (f"docs/site.yml: {page} is not there" for page in pages() if page.as_posix() not in listed)
     yield from (f"docs/site.yml: {page} stands there twice" for page in set(listed) if listed.count(page) > 1)

@@ -93,8 +93,8 @@ used here, BSD's two clauses for parts of `krb5`.
   names. Section 7 of version 3 of the GPL and AGPL lets a work add terms of these kinds (7b notices, 7d names for
   publicity, 7e trade marks), which speaks for it; nobody with authority has said that it is enough.
 - What keymortem does: it does not copy, change or ship impacket. An installation has it where the extra
-  `second-opinion` was asked for, and it is imported when `--second-opinion` is given, from where pip installed it. Running such a
-  combination is free under section 2 of the AGPL and under impacket's licence.
+  `second-opinion` was asked for, and it is imported when `--second-opinion` is given, from where pip installed it.
+  Running such a combination is free under section 2 of the AGPL and under impacket's licence.
 - What is **not cleared**: passing on one bundle that holds both, such as a container image or a frozen program. It
   would need a permission of every holder of rights in the AGPL parts, those of dissect included, or impacket left out,
   as the [container](container.md) leaves it out.
