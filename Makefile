@@ -13,6 +13,8 @@ VENV := .venv
 BIN := $(VENV)/$(SCRIPTS)
 AUDIT := .venv-audit
 AUDIT_BIN := $(AUDIT)/$(SCRIPTS)
+SITE := .venv-docs
+SITE_BIN := $(SITE)/$(SCRIPTS)
 PIP_INSTALL := -m pip --quiet --disable-pip-version-check install
 TARGET ?= --all
 SECONDS ?= 600
@@ -26,7 +28,7 @@ TYPED := forensics tests testdata
 # Byte code is kept, whatever this shell says: the tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-newest lint lock audit docs bench fuzz mutants new-rule dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock audit docs site bench fuzz mutants new-rule dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -66,6 +68,11 @@ lock: $(VENV)/installed
 		--custom-compile-command "make lock" --group audit --output-file audit.lock
 	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
 		--custom-compile-command "make lock" --group fuzz --output-file fuzz.lock
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
+		--custom-compile-command "make lock" --group docs --output-file docs.lock
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --extra archives --extra shadow --constraint requirements.lock \
+		--output-file container.lock pyproject.toml
 
 # Asks PyPI's advisory service for known vulnerabilities of every locked version; it fails where that is not reached, or
 # does not know one of them.
@@ -93,6 +100,10 @@ docs: $(VENV)/installed
 	$(BIN)/python -m testdata.forms --page > docs/forms.md
 	$(BIN)/python -m tests.bounds
 	$(BIN)/python -m tests.licences
+
+# The manual as a site, in build/site/site; a broken link or anchor fails it.
+site: $(SITE)/installed
+	$(SITE_BIN)/python .ci/site.py build/site
 
 # A new rule to fill in: make new-rule ID=chain/my-rule
 new-rule: $(VENV)/installed
@@ -131,6 +142,11 @@ $(AUDIT)/installed: audit.lock
 	$(AUDIT_BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement audit.lock
 	touch $@
 
+$(SITE)/installed: docs.lock
+	$(PYTHON) -m venv --clear $(SITE)
+	$(SITE_BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement docs.lock
+	touch $@
+
 # atheris has no wheel for some systems and Pythons; there the engine of the tests does its work.
 $(VENV)/fuzz: $(VENV)/installed fuzz.lock
 	$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement fuzz.lock || \
@@ -138,5 +154,5 @@ $(VENV)/fuzz: $(VENV)/installed fuzz.lock
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(AUDIT) .venv-lowest .venv-newest .venv-dist build dist
+	rm -rf $(VENV) $(AUDIT) $(SITE) .venv-lowest .venv-newest .venv-dist build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

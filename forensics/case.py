@@ -178,5 +178,11 @@ def open_case(path: str | Path) -> Case:
 
     Raises:
         CaseFileError: Not a case file, a newer format, or damaged.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.open_case("case.sqlite")
+        >>> case.machine.computer_name.tolist()
+        ['WEB01']
     """
     return Case.opened(path)

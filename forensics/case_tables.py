@@ -41,6 +41,13 @@ _DTYPES = {
 
 _WHOLE_DISKS = ("disk", "disks", "volume")
 """Kinds of sources whose folders can all be listed."""
+_OF_THE_PROGRAM = frozenset(
+    {
+        *("coverage_of", "data_disks", "evidence", "forget_frames", "has_whole_disks", "judges_nothing", "opened"),
+        *("finding_list", "present", "tables", "tool_version", "whole"),
+    }
+)
+"""Attributes that other modules use and no completion offers."""
 
 
 class CaseTables:
@@ -175,7 +182,8 @@ class CaseTables:
         raise AttributeError(f"a case has no {name!r}; its tables are {', '.join(CONTRACT_TABLES)}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *CONTRACT_TABLES]
+        """What is completed after the dot: what a reader asks of a case, not what the program does."""
+        return [*(name for name in super().__dir__() if name not in _OF_THE_PROGRAM), *CONTRACT_TABLES]
 
     def __repr__(self) -> str:
         filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)

@@ -100,14 +100,27 @@ def examine(
         ValueError: No source was given, or less than one job; an NT hash is not 32 hex digits, the recovery password is
             mistyped, or no byte or partition can have the number.
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
-            archives, cannot be read.
+            archives, cannot be read; or impacket is not installed, which the second opinion needs.
         RulePackError: A rule pack is invalid; nothing was examined.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.examine("disk.vhdx")
+        >>> dead = case.key_chain[case.key_chain.verdict == "unusable"]
+        >>> dead.subject.dropna().tolist()[:2]
+        ['CN=web.contoso.test', 'CN=mail.contoso.test']
+        >>> str(case.findings.rule[0])
+        'generalize-orphaned-keys'
     """
     if not sources:
         raise ValueError("name at least one source")
     if jobs is not None and jobs < 1:
         raise ValueError("examine at least one source at a time: jobs is 1 or more")
     choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback, history=history))
+    if second_opinion:
+        from forensics.chain.witness import check_witness
+
+        check_witness()
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 

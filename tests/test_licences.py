@@ -71,8 +71,8 @@ def test_the_text_of_impackets_licence_is_that_which_was_read() -> None:
 def test_the_files_of_impacket_that_are_loaded_are_those_that_were_read() -> None:
     """Each is under the one licence; a further file must be read before it is released with."""
     listing = (
-        "import sys, forensics.dpapi.impacket_library as own\n"
-        "folder = own.impacket_dpapi().__file__.rpartition('dpapi.py')[0]\n"
+        "import sys, impacket.dpapi as own\n"
+        "folder = own.__file__.rpartition('dpapi.py')[0]\n"
         "modules = [each for name, each in sys.modules.items() if name.partition('.')[0] == 'impacket']\n"
         "print(*sorted(each.__file__.removeprefix(folder).replace('\\\\', '/') for each in modules), sep='\\n')"
     )

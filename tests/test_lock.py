@@ -13,6 +13,16 @@ from tests.paths import PROJECT
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
 AUDIT_LOCK = (PROJECT / "audit.lock").read_text(encoding="utf-8")
 FUZZ_LOCK = (PROJECT / "fuzz.lock").read_text(encoding="utf-8")
+DOCS_LOCK = (PROJECT / "docs.lock").read_text(encoding="utf-8")
+CONTAINER_LOCK = (PROJECT / "container.lock").read_text(encoding="utf-8")
+LEAST = {"requirements": 100, "audit": 30, "fuzz": 0, "docs": 8, "container": 30}
+LOCKS = {
+    "requirements": LOCK,
+    "audit": AUDIT_LOCK,
+    "fuzz": FUZZ_LOCK,
+    "docs": DOCS_LOCK,
+    "container": CONTAINER_LOCK,
+}
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -31,18 +41,16 @@ def locked(lock: str = LOCK) -> dict[str, str]:
     return blocks
 
 
-@pytest.mark.parametrize("lock", [LOCK, AUDIT_LOCK, FUZZ_LOCK], ids=["requirements", "audit", "fuzz"])
-def test_it_names_no_place(lock: str) -> None:
-    assert re.findall(r"://|index-url|find-links|file:", lock) == []
+@pytest.mark.parametrize("name", LOCKS)
+def test_it_names_no_place(name: str) -> None:
+    assert re.findall(r"://|index-url|find-links|file:", LOCKS[name]) == []
 
 
-@pytest.mark.parametrize(
-    ("lock", "least"), [(LOCK, 100), (AUDIT_LOCK, 30), (FUZZ_LOCK, 0)], ids=["requirements", "audit", "fuzz"]
-)
-def test_every_version_is_pinned_and_has_hashes(lock: str, least: int) -> None:
-    assert len(locked(lock)) > least
-    unpinned = [name for name, block in locked(lock).items() if "==" not in block or "--hash=sha256:" not in block]
-    assert unpinned == []
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_version_is_pinned_and_has_hashes(name: str) -> None:
+    blocks = locked(LOCKS[name])
+    assert len(blocks) > LEAST[name]
+    assert [each for each, block in blocks.items() if "==" not in block or "--hash=sha256:" not in block] == []
 
 
 def test_what_audits_is_locked_by_itself() -> None:
@@ -59,6 +67,31 @@ def test_what_fuzzes_is_locked_by_itself() -> None:
     assert "atheris" not in locked()
 
 
+def test_what_builds_the_site_is_locked_by_itself() -> None:
+    names = {plain(found[0]) for each in PYPROJECT["dependency-groups"]["docs"] if (found := NAME.match(each))}
+    assert names == {"zensical", "pyyaml"}
+    assert names <= set(locked(DOCS_LOCK))
+    assert "zensical" not in locked()
+
+
+def test_a_container_holds_what_is_tested_and_nothing_that_tests() -> None:
+    project = PYPROJECT["project"]
+    wanted = [*project["dependencies"], *(each for one in ("archives", "shadow") for each in _extra(one))]
+    names = {plain(found[0]) for each in wanted if (found := NAME.match(each))}
+    inside = locked(CONTAINER_LOCK)
+    assert names <= set(inside)
+    assert {name for name, block in inside.items() if block.split("==")[1].split()[0] not in LOCK} == set()
+    assert {name for name in inside if name not in locked()} == set()
+    # What of its licence is not cleared for a bundle: docs/licences.md.
+    assert "impacket" not in inside
+    assert not {"pytest", "hypothesis", "moto", "s3fs", "duckdb", "jupyter", "ruff"} & set(inside)
+
+
+def _extra(name: str) -> list[str]:
+    requirements: list[str] = PYPROJECT["project"]["optional-dependencies"][name]
+    return requirements
+
+
 def test_nothing_is_installed_without_its_hash_but_the_project_itself() -> None:
     """From the locks; the environments of the oldest and newest versions are those that no lock can name."""
     text = (PROJECT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
@@ -73,7 +106,7 @@ def test_nothing_is_installed_without_its_hash_but_the_project_itself() -> None:
     ]
 
 
-@pytest.mark.parametrize("group", ["dependencies", "test", "fleet", "remote", "shadow", "build"])
+@pytest.mark.parametrize("group", ["dependencies", "test", "fleet", "remote", "second-opinion", "shadow", "build"])
 def test_it_covers_what_the_project_names(group: str) -> None:
     project = PYPROJECT["project"]
     named = {
@@ -90,7 +123,7 @@ def test_every_requirement_has_a_lower_bound() -> None:
     project = PYPROJECT["project"]
     extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
     named = [*project["dependencies"], *extras, *PYPROJECT["dependency-groups"]["build"]]
-    assert [name for name in named if ">=" not in name] == ["keymortem[archives,fleet,remote,shadow]"]
+    assert [name for name in named if ">=" not in name] == ["keymortem[archives,fleet,remote,second-opinion,shadow]"]
 
 
 def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:
@@ -101,5 +134,5 @@ def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     called = set(re.findall(r"make ([a-z-]+)", text)) | set(jobs["ranges"]["strategy"]["matrix"]["target"])
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert called == {"demo", "test", "lint", "audit", "fuzz", "check-dist", "test-lowest", "test-newest"}
+    assert called == {"demo", "test", "lint", "audit", "fuzz", "check-dist", "site", "test-lowest", "test-newest"}
     assert called <= targets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -16,6 +16,26 @@ from tests.paths import IMAGES
 @pytest.fixture(scope="module")
 def case() -> forensics.Case:
     return forensics.examine(IMAGES / "sample.vhdx.xz", as_of=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def _completed(value: object) -> list[str]:
+    return [name for name in dir(value) if not name.startswith("_")]
+
+
+def test_what_a_case_completes_is_what_a_reader_asks(case: forensics.Case) -> None:
+    assert [name for name in _completed(case) if name not in case.tables] == [
+        *("as_of", "examined_otherwise", "explain", "findings", "frame", "has_findings", "is_empty", "is_incomplete"),
+        *("not_examined", "rows", "rules_unanswered", "save", "shows_older_state", "sources", "timeline"),
+    ]
+    assert set(case.tables) <= set(_completed(case))
+    assert all(hasattr(case, name) for name in _completed(case))
+
+
+def test_what_an_answer_completes_is_what_a_reader_asks(case: forensics.Case) -> None:
+    assert _completed(forensics.describe_tables()) == ["formats", "render", "tables"]
+    assert _completed(forensics.list_rules()) == ["formats", "render", "rules"]
+    soon = forensics.expiring(case, timedelta(days=90))
+    assert _completed(soon) == ["case", "chains", "formats", "render", "within"]
 
 
 def test_findings_are_a_data_frame_ordered_by_severity(case: forensics.Case) -> None:

@@ -54,7 +54,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     assert b"Apache License" in wheel.read(f"{info}/licenses/rules/LICENSE")
 
 
-_OF_USERS = ("archives", "fleet", "remote", "shadow")
+_OF_USERS = ("archives", "fleet", "remote", "second-opinion", "shadow")
 """The extras that whoever examines may want; the others are for whoever works on this project, or in notebooks."""
 
 
@@ -74,6 +74,8 @@ def distribution(module: str) -> str:
         "jinja2": "Jinja2",
         "markupsafe": "MarkupSafe",
         "pyvshadow": "libvshadow-python",
+        "backports": "backports.zstd",
+        "compression": "backports.zstd",
     }
     return names.get(module.split(".")[0], module.split(".")[0])
 

@@ -156,6 +156,12 @@ def attest(ca: CaseTables, devices: CaseTables | Iterable[CaseTables]) -> Attest
 
     Raises:
         UnsuitableCaseError: The authority's disk holds no certification authority, or several and none is active.
+
+    Examples:
+        >>> import forensics
+        >>> answer = forensics.attest(forensics.examine("ca.vhdx"), forensics.examine("laptop.vhdx"))
+        >>> answer.accepts_all
+        True
     """
     cases = [devices] if isinstance(devices, CaseTables) else list(devices)
     authority, as_of = _rows(ca), ca.as_of

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from forensics.disk.errors import SourceError
 from forensics.dpapi.domain_backup import DomainBackupKey
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.dpapi.second_opinion import second_blob, second_domain_section, second_master_key
@@ -9,6 +12,19 @@ from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import Outcome
+
+
+def check_witness() -> None:
+    """Refuse a second opinion that nobody here can give.
+
+    Raises:
+        SourceError: ``no_witness``: impacket is not installed.
+    """
+    if find_spec("impacket") is None:
+        raise SourceError(
+            "no_witness",
+            "the second opinion is impacket's, which is not installed: pip install 'keymortem[second-opinion]'",
+        )
 
 
 class Witness:

@@ -80,7 +80,9 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--image", type=click.IntRange(min=1), metavar="N", help="Examine image N of each WIM alone."),
         click.option("--offset", callback=disk_offset, metavar="BYTES", help="Where the disk begins in each image."),
         click.option("--partition", type=click.IntRange(1), metavar="N", help="Examine this partition of each alone."),
-        click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
+        click.option(
+            "--second-opinion", is_flag=True, help="Have impacket repeat every proof; needs keymortem[second-opinion]."
+        ),
         click.option(
             "--deadline", "seconds", type=click.IntRange(1), metavar="SECONDS", help="Time for one input; else 3600."
         ),

@@ -341,7 +341,9 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
         click.option(
             "--partition", type=click.IntRange(1), metavar="N", help="Examine this partition of each disk alone."
         ),
-        click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
+        click.option(
+            "--second-opinion", is_flag=True, help="Have impacket repeat every proof; needs keymortem[second-opinion]."
+        ),
         debug_option,
     ]
     for option in reversed(options):

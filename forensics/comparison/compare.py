@@ -126,6 +126,12 @@ def compare(before: CaseTables, after: CaseTables) -> Comparison:
     Args:
         before: The earlier one.
         after: The later one.
+
+    Examples:
+        >>> import forensics
+        >>> comparison = forensics.compare(forensics.examine("before.vhdx"), forensics.examine("after.vhdx"))
+        >>> int((comparison.keys.fate == "died").sum())
+        7
     """
     before, after = before.present, after.present
     pairs = _pairs(before.rows("machine"), after.rows("machine"))

@@ -26,8 +26,8 @@ LEAST_LIMIT = 4 << 30
 """Format: bytes that a file may unpack to however small it is."""
 _BLOCK = 64 * 1024
 _OUTPUT = 1 << 20
-# One zstd block of a few bytes can stand for 128 KiB, and its decompressor has no output limit.
-_ZSTD_INPUT = 4096
+_ZSTD_WINDOW = 31
+"""Format: binary logarithm of the bytes of memory that zstd may take."""
 _XZ_MEMORY = 1 << 30
 """Format: bytes of memory that xz may take."""
 _ZERO = bytes(_BLOCK)
@@ -144,7 +144,10 @@ def _fill(
 
 def _chunks(file: BinaryIO, kind: str) -> Iterator[bytes]:
     if kind == "zstd":
-        return _zstd(file)
+        from forensics.formats.zstandard import zstd
+
+        widest: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+        return _streams(file, lambda: zstd.ZstdDecompressor(options=widest), b"")
     if kind == "gzip":
         return _streams(file, _Gzip, b"\0")
     if kind == "xz":
@@ -199,17 +202,3 @@ class _Gzip:
 
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max(0, max_length))
-
-
-def _zstd(file: BinaryIO) -> Iterator[bytes]:
-    import zstandard
-
-    data = file.read(_ZSTD_INPUT)
-    while data:
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
-        while not decompressor.eof:
-            if not data:
-                raise EOFError
-            yield decompressor.decompress(data)
-            data = decompressor.unused_data if decompressor.eof else file.read(_ZSTD_INPUT)
-        data = data or file.read(_ZSTD_INPUT)

@@ -21,6 +21,11 @@ def recovery_password(text: str) -> str:
 
     Raises:
         ValueError: It is none; what is wrong is said by the numbers of groups, never by their digits.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.recovery_password("111111 222222 333333 444444 555555 666666 000011 000022")
+        '111111-222222-333333-444444-555555-666666-000011-000022'
     """
     if any(not (c.isspace() or c in "0123456789" or unicodedata.category(c) == "Pd") for c in text):
         raise ValueError("the BitLocker recovery password holds other characters than digits, dashes and blanks")

@@ -196,7 +196,7 @@ def _unpacked(data: bytes, kind: int, size: int) -> bytes:
     if kind in _ZLIB:
         return zlib.decompressobj().decompress(data, size)
     if kind in _ZSTD:
-        import zstandard
+        from forensics.formats.zstandard import zstd
 
-        return zstandard.ZstdDecompressor().decompressobj().decompress(data)[:size]
+        return zstd.ZstdDecompressor().decompress(data, size)
     raise NotInImageError(f"its block is compressed in a way that is not read (kind {kind}): {_RESTORE}")

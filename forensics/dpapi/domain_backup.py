@@ -13,15 +13,13 @@ import struct
 from dataclasses import field
 
 from forensics.dpapi.dpapi import MASTER_KEY_SIZE
-from forensics.dpapi.impacket_library import impacket_dpapi
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile
-from forensics.formats.private_key import RsaPrivateKey
-from forensics.lack_of_memory import pass_on
+from forensics.formats.private_key import RsaPrivateKey, parse_private_key_blob
 from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
-_PVK_HEADER = 24
+_PVK_HEADER = struct.Struct("<6I")
 MAX_PVK = 16384
 """Format: bytes of a domain's backup key."""
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -55,20 +53,19 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
         name: Of the file; these tools put the GUID of the key into it.
 
     Raises:
-        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``, or
-            ``bad_key`` when the numbers are no RSA key; ``missing_library``.
+        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``,
+            ``not_a_key_blob``, or ``bad_key`` when the numbers are no RSA key.
     """
-    library = impacket_dpapi()
     if len(data) > MAX_PVK:
         raise FormatError("bad_length", 0, f"a .pvk file has no more than {MAX_PVK} bytes")
-    if len(data) < _PVK_HEADER:
+    if len(data) < _PVK_HEADER.size:
         raise FormatError("truncated", 0, f"a .pvk file does not have {len(data)} bytes")
-    header = library.PVK_FILE_HDR(data)
-    if header["dwMagic"] != _PVK_MAGIC:
+    magic, _version, _key_spec, encrypted, salt_size, _key_size = _PVK_HEADER.unpack_from(data)
+    if magic != _PVK_MAGIC:
         raise FormatError("bad_magic", 0, "no .pvk magic")
-    if header["dwEncryptType"] or header["cbEncryptData"]:
+    if encrypted or salt_size:
         raise FormatError("encrypted", 12, "the .pvk file is protected by a password")
-    key = _private_key(data[_PVK_HEADER:], _PVK_HEADER, "the .pvk file")
+    key = _private_key(data[_PVK_HEADER.size :], _PVK_HEADER.size, "the .pvk file")
     guid = _GUID.search(name)
     return DomainBackupKey(key, guid[0].lower() if guid else None)
 
@@ -77,7 +74,8 @@ def parse_key_pair(data: bytes) -> RsaPrivateKey:
     """Read a backup key as its domain stores it: version 2, two lengths, the private key, and a certificate of it.
 
     Raises:
-        FormatError: ``unknown_version`` (1 is a key of the time before RSA), ``truncated``, or ``bad_key``.
+        FormatError: ``unknown_version`` (1 is a key of the time before RSA), ``truncated``, ``bad_length``,
+            ``not_a_key_blob``, or ``bad_key``.
     """
     if len(data) < _KEY_PAIR.size:
         raise FormatError("truncated", 0, f"a backup key does not have {len(data)} bytes")
@@ -90,19 +88,10 @@ def parse_key_pair(data: bytes) -> RsaPrivateKey:
 
 
 def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
-    library = impacket_dpapi()
     try:
-        parsed = library.PRIVATE_KEY_BLOB(blob)
-        n, p, q, dp, dq, qi, d = (
-            int.from_bytes(parsed[name], "little")
-            for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
-        )
-        e = int(parsed["rsapubkey"]["pubexp"])
-    except Exception as error:
-        pass_on(error)
-        # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
-        raise FormatError("truncated", offset, "the private key blob is not whole") from None
-    key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
+        key = parse_private_key_blob(blob)
+    except FormatError as error:
+        raise FormatError(error.kind, offset, f"{where} has no whole private key: {error.message}") from None
     if not key.is_consistent():
         raise FormatError("bad_key", offset, f"the numbers in {where} are no RSA key")
     return key

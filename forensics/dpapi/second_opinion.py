@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from forensics.dpapi.domain_backup import DomainBackupKey
-from forensics.dpapi.impacket_library import impacket_dpapi
 from forensics.formats.alg_id import CALG_HMAC, CALG_SHA1
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile
@@ -24,7 +23,8 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
         pre: Pre-key.
         ours: The 64 bytes we found, None when the pre-key opened nothing.
     """
-    library = impacket_dpapi()
+    import impacket.dpapi as library
+
     try:
         file = library.MasterKeyFile(raw_file)
         start = len(file)
@@ -46,7 +46,7 @@ def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes
     """
     if file.domain is None or file.domain.version != _IMPACKET_DOMAIN_VERSION or key.key.d is None:
         return "cannot_judge"
-    library = impacket_dpapi()
+    import impacket.dpapi as library
     from Crypto.Cipher import PKCS1_v1_5
     from Crypto.PublicKey import RSA
 
@@ -81,7 +81,8 @@ def second_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes, ours: bytes 
     """
     if entropy and blob.hash_algorithm in (CALG_SHA1, CALG_HMAC):
         return "cannot_judge"
-    library = impacket_dpapi()
+    import impacket.dpapi as library
+
     try:
         theirs = library.DPAPI_BLOB(blob.raw).decrypt(master_key, entropy or None)
     except ValueError:

@@ -39,6 +39,12 @@ def open_fleet(path: str | Path) -> Fleet:
     Raises:
         DatasetError: It is none, or of another format.
         ModuleNotFoundError: It needs ``keymortem[fleet]``.
+
+    Examples:
+        >>> import forensics
+        >>> fleet = forensics.open_fleet("fleet")
+        >>> sorted(fleet.disks.machine)
+        ['LAP-77', 'WEB01']
     """
     return Fleet(Dataset.open(path))
 

@@ -111,6 +111,12 @@ def fleet_run(
         RulePackError: A rule pack is invalid.
         SchedulerLostError: The cluster is gone; run again for what is left.
         OSError: The dataset cannot be written.
+
+    Examples:
+        >>> import forensics
+        >>> status = forensics.fleet_run("disk.vhdx", "laptop.vhdx", dataset="fleet", jobs=1)
+        >>> status.states["examined"]
+        2
     """
     if not sources:
         raise ValueError("name at least one source")
@@ -129,7 +135,13 @@ def fleet_retry(
     jobs: int | None = None,
     progress: Say | None = None,
 ) -> FleetStatus:
-    """Examine once more whatever failed; arguments and errors are those of :func:`fleet_run`."""
+    """Examine once more whatever failed; arguments and errors are those of :func:`fleet_run`.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.fleet_retry("fleet", jobs=1).reasons
+        ()
+    """
     target = Dataset.open(dataset)
     run = _Run(scheduler, jobs, progress or (lambda state: None))
     return run.over(target, options, None, None)
@@ -259,6 +271,10 @@ def _check(options: FleetOptions) -> None:
             recovery_password(told["recovery_key"])
     except ValueError as error:
         raise SourceError("mistyped", str(error)) from None
+    if options.second_opinion:
+        from forensics.chain.witness import check_witness
+
+        check_witness()
     if options.rules:
         from forensics.engine.loader import load_packs
 

@@ -190,6 +190,11 @@ def fleet_status(dataset: str | Path) -> FleetStatus:
 
     Raises:
         DatasetError: The folder is no dataset, or is written just now.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.fleet_status("fleet").machines
+        2
     """
     for _ in range(_TRIES):
         with suppress(DatasetChangedError):

@@ -196,6 +196,29 @@ def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
     return RsaPrivateKey(n, e, p, q, number(slot, size, "d"), dp, dq, qi)
 
 
+def parse_private_key_blob(data: bytes) -> RsaPrivateKey:
+    """Parse a PRIVATEKEYBLOB, as CryptoAPI exports an RSA key: little-endian numbers without padding.
+
+    Raises:
+        FormatError: ``not_a_key_blob`` without the ``RSA2`` magic, ``truncated`` or ``bad_length`` otherwise.
+
+    References:
+        https://learn.microsoft.com/windows/win32/seccrypto/rsa-schannel-key-blobs
+    """
+    cursor = Cursor(data)
+    cursor.take(8, "BLOBHEADER")
+    if data[8:12] != b"RSA2":
+        raise FormatError("not_a_key_blob", 8, "no RSA2 magic")
+    cursor.take(4, "magic")
+    bits, e = cursor.u32("bits"), cursor.u32("exponent")
+    size = bits // 8
+    if bits % 16 or not 0 < size <= MAX_RSA_BYTES:
+        raise FormatError("bad_length", 12, f"there is no RSA key of {bits} bits")
+    sizes = (size, *[size // 2] * 5, size)
+    n, p, q, dp, dq, qi, d = (int.from_bytes(cursor.take(each, "number"), "little") for each in sizes)
+    return RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
+
+
 def parse_capi_private(data: bytes, public: PublicKey | None = None) -> RsaPrivateKey | DsaPrivateKey:
     """Parse the clear private section of a CAPI key file.
 

@@ -132,6 +132,13 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
     Raises:
         UnsuitableCaseError: The target holds no Windows, it cannot be told which of several is the host, or what is
             moved was seen and is neither a virtual machine nor a guardian.
+
+    Examples:
+        >>> import forensics
+        >>> plan = forensics.plan_migration(forensics.examine("host.vhdx"), forensics.examine("new-host.vhdx"))
+        >>> starts = plan.operations[plan.operations.operation == "start"]
+        >>> starts[starts.result == "fails"].vm.tolist()
+        ['DC01', 'GONE01', 'WEB01 - before the update (checkpoint)']
     """
     as_of = target.as_of
     target_host = _host(_rows(target), "target", may_be_new=True)

@@ -56,6 +56,12 @@ def join_cases(cases: Sequence[Case], *, as_of: datetime | None = None, rules: P
     Raises:
         ValueError: No case was given.
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> case, other = forensics.open_case("case.sqlite"), forensics.examine("laptop.vhdx")
+        >>> forensics.join_cases([case, other]).machine.computer_name.tolist()
+        ['WEB01', 'LAP-77']
     """
     if not cases:
         raise ValueError("name at least one case")
@@ -84,6 +90,12 @@ def append_to_case_file(case: Case, path: str | Path, *, rules: Paths = ()) -> C
             the file cannot be written.
         EvidenceTargetError: The file is evidence of the case, or lies in a folder of it; it is a ValueError.
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> whole = forensics.append_to_case_file(forensics.open_case("case.sqlite"), "all.sqlite")
+        >>> whole.machine.computer_name.tolist()
+        ['WEB01']
     """
     target = Path(path)
     if not target.exists():

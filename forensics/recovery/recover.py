@@ -120,6 +120,13 @@ def recover(
         UnknownSubjectError: No key is called that, where anything was examined; behind its message stands what was not.
         EvidenceTargetError: ``to`` is evidence, or lies in it.
         OSError: A file cannot be written; FileExistsError where it is there.
+
+    Examples:
+        >>> import forensics
+        >>> kept = forensics.recover("disk.vhdx", "web.contoso.test", to="keys", pfx_password_file="password.txt")
+        >>> print(kept)
+        1 of 1 key written into keys; recovered-...json says which, without any secret.
+        ...
     """
     _check_form(form, to, pfx_password_file, legacy)
     if to is not None:

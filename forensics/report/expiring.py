@@ -70,6 +70,12 @@ def expiring(case: CaseTables, within: timedelta, *, machine: str | None = None)
 
     Raises:
         UnsuitableCaseError: No machine is called that.
+
+    Examples:
+        >>> from datetime import timedelta
+        >>> import forensics
+        >>> print(forensics.expiring(forensics.open_case("case.sqlite"), timedelta(days=30)))
+        2026-12-05  in 13 days  CN=vpn.contoso.test, store MY, on WEB01, key usable, 4824ACA1...
     """
     machines = named_machines(case.present, machine)
     chains = (*reversed(triage(case).expired), *ending(case, within))

@@ -82,6 +82,14 @@ def explain(case: CaseTables, subject: str, rules: Paths = (), *, machine: str |
         UnknownSubjectError: Nothing is called that; it is a KeyError.
         UnsuitableCaseError: No machine is called that.
         RulePackError: A rule pack is invalid.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.explain(forensics.open_case("case.sqlite"), "web.contoso"))
+        CN=web.contoso.test
+          on WEB01, store MY, thumbprint 5128463CB51FB4BFB5489BA043D6FCE174F6CA79
+          verdict: unusable, broken at key_file; known by inference; recoverable: yes
+        ...
     """
     from forensics.engine.loader import load_packs
 

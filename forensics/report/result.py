@@ -9,6 +9,9 @@ from typing import ClassVar
 
 from forensics.disk.evidence_files import EvidenceFiles
 
+_OF_THE_PROGRAM = frozenset({"evidence", "file_formats", "judges_nothing", "read", "write_file"})
+"""Attributes that other modules use and no completion offers."""
+
 
 class Result(ABC):
     """An answer, typed; a notebook shows it as its command prints it.
@@ -20,6 +23,10 @@ class Result(ABC):
 
     formats: ClassVar[tuple[str, ...]] = ("text",)
     file_formats: ClassVar[tuple[str, ...]] = ()
+
+    def __dir__(self) -> list[str]:
+        """What is completed after the dot: what a reader asks of an answer, not what the program does."""
+        return [name for name in super().__dir__() if name not in _OF_THE_PROGRAM]
 
     def render(self, format: str = "text", width: int | None = None) -> str:
         """Write the answer.

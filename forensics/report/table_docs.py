@@ -49,7 +49,14 @@ class TableReference(Result):
 
 
 def describe_tables() -> TableReference:
-    """Describe every table and column of the JSON document, the case file and the data frames of a case."""
+    """Describe every table and column of the JSON document, the case file and the data frames of a case.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.describe_tables())
+        machine: One Windows installation: who it is, how old, and what was done to its identity
+        ...
+    """
     classes = ROW_CLASSES.items()
     return TableReference(tuple(TableDescription(n, c.description, tuple(column_specs(n))) for n, c in classes))
 

@@ -83,8 +83,15 @@ class CaseContent:
     sentences: Mapping[str, Sentence]
 
 
-def is_case_file(path: Path) -> bool:
-    """Tell whether a file is a case file, by its SQLite header; unreadable files are not."""
+def is_case_file(path: str | Path) -> bool:
+    """Tell whether a file is a case file, by its SQLite header; unreadable files are not.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.is_case_file("case.sqlite"), forensics.is_case_file("disk.vhdx")
+        (True, False)
+    """
+    path = Path(path)
     if not path.is_file():
         # Opening a FIFO would wait for ever.
         return False

@@ -13,6 +13,11 @@ def sanitise(text: object, longest: int = LONGEST) -> str:
 
     White space, line ends included, becomes one space; other control, format (direction marks, zero-width characters)
     and surrogate characters go. What is longer than ``longest`` characters is cut and ends in ``...``.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.sanitise("a name\\x1b[2J")
+        'a name[2J'
     """
     value = str(text)
     if value.isprintable() and len(value) <= longest:

@@ -33,6 +33,11 @@ def parse_utc(text: str) -> datetime:
 
     Raises:
         ValueError: The text is neither.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.parse_utc("2026-11-22").isoformat()
+        '2026-11-22T00:00:00+00:00'
     """
     return as_utc(datetime.fromisoformat(text.strip()))
 

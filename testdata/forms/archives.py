@@ -161,7 +161,7 @@ FORMS = (
     Form("tar of a disk", "archive", "disk", _tar_of_disk, second_reader="tar"),
     Form("7z of a disk", "archive", "disk", _seven_zip_of_disk, _7Z, "7z", needs=(_7Z,)),
     Form("tar.gz of disk.raw (Google)", "archive", "disk", partial(_google, "gz"), second_reader="tar"),
-    Form("tar.zst of disk.raw", "archive", "disk", partial(_google, "zst"), "zstandard", "tar"),
+    Form("tar.zst of disk.raw", "archive", "disk", partial(_google, "zst"), "backports.zstd", "tar"),
     Form("zip of a disk in .xz", "archive", "disk", _zip_of_xz, second_reader="7z"),
     Form("zip of collected files", "archive", "files", _zip_of_files, second_reader="7z"),
     Form("tar.gz of collected files", "archive", "files", _tar_of_files, second_reader="tar"),

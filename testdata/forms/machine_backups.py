@@ -60,7 +60,9 @@ def _form(
 
 FORMS = (
     _form("Proxmox backup (.vma)", _proxmox, "vzdump-qemu-101.vma"),
-    _form("Proxmox backup (.vma.zst)", _proxmox, "vzdump-qemu-101.vma.zst", _zstd, "zstandard", f"zstd, {_ARCHIVE}"),
+    _form(
+        "Proxmox backup (.vma.zst)", _proxmox, "vzdump-qemu-101.vma.zst", _zstd, "backports.zstd", f"zstd, {_ARCHIVE}"
+    ),
     _form("Proxmox backup (.vma.gz)", _proxmox, "vzdump-qemu-101.vma.gz", _gzip, second=f"gzip, {_ARCHIVE}"),
     _form("XenServer export (.xva)", _xen, "FORMS01.xva"),
     _form("Veeam full backup (.vbk)", _veeam, "FORMS01.vbk", reader=_ARCHIVE, second=""),

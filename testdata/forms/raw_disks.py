@@ -113,7 +113,7 @@ FORMS = (
     Form("raw, .gz", "disk", "disk", partial(_packed, _gzip, "gz"), second_reader="gzip"),
     Form("raw, .bz2", "disk", "disk", partial(_packed, bz2.compress, "bz2"), second_reader="bzip2"),
     Form("raw, .xz", "disk", "disk", partial(_packed, _xz, "xz"), second_reader="xz"),
-    Form("raw, .zst", "disk", "disk", partial(_packed, _zstd, "zst"), "zstandard", "zstd"),
+    Form("raw, .zst", "disk", "disk", partial(_packed, _zstd, "zst"), "backports.zstd", "zstd"),
     Form("E01 (EnCase, FTK Imager)", "disk", "disk", partial(e01, 1), second_reader="ewfexport"),
     Form("E01 in segments", "disk", "disk", partial(e01, 3), second_reader="ewfexport"),
     Form(

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import forensics
 from forensics.chain.witness import Witness
+from forensics.cli.main import cli
 from forensics.dpapi.domain_backup import load_pvk
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.formats.dpapi_blob import parse_dpapi_blob
@@ -79,3 +87,32 @@ def test_a_domain_section_is_asked_of_impacket_where_it_can_read_it() -> None:
     assert counts(asked) == (2, 1, [])
     asked.domain_section(PATH, second, key, bytes(64))
     assert counts(asked) == (3, 1, [(PATH, "second_opinion")])
+
+
+@pytest.fixture
+def without_impacket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.chain.witness.find_spec", lambda name: None)
+
+
+NEEDED = "the second opinion is impacket's, which is not installed: pip install 'keymortem[second-opinion]'"
+
+
+@pytest.mark.usefixtures("without_impacket")
+def test_without_impacket_nothing_is_examined_and_what_to_install_is_told(tmp_path: Path) -> None:
+    with pytest.raises(forensics.SourceError) as caught:
+        forensics.examine(tmp_path / "disk.vhdx", second_opinion=True)
+    assert (caught.value.kind, caught.value.message) == ("no_witness", NEEDED)
+    told = CliRunner().invoke(cli, ["examine", str(tmp_path / "disk.vhdx"), "--second-opinion"], prog_name="keymortem")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert f"Error: {NEEDED}\n" in told.stderr
+
+
+@pytest.mark.usefixtures("without_impacket")
+def test_without_impacket_no_fleet_is_begun(tmp_path: Path) -> None:
+    options = forensics.FleetOptions(second_opinion=True)
+    with pytest.raises(forensics.SourceError, match="second-opinion"):
+        forensics.fleet_run(tmp_path / "disks", dataset=tmp_path / "fleet", options=options)
+
+
+def test_impacket_is_here_in_the_tests() -> None:
+    assert importlib.util.find_spec("impacket") is not None

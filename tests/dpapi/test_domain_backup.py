@@ -99,7 +99,11 @@ def test_a_real_section_does_not_open_with_a_stranger(realdata: Path) -> None:
         (pvk(rsa_key("domain-backup"), encrypted=1), "encrypted", 12),
         (BACKUP_KEY[:16] + b"\x10" + BACKUP_KEY[17:], "encrypted", 12),
         (BACKUP_KEY[:30], "truncated", 24),
-        (BACKUP_KEY[:600], "bad_key", 24),
+        (BACKUP_KEY[:600], "truncated", 24),
+        (BACKUP_KEY[:-1], "truncated", 24),
+        # The magic of a public key, and a length of its numbers that no key has.
+        (BACKUP_KEY[:32] + b"RSA1" + BACKUP_KEY[36:], "not_a_key_blob", 24),
+        (BACKUP_KEY[:36] + b"\1" + BACKUP_KEY[37:], "bad_length", 24),
         (BACKUP_KEY[:60] + b"\0" + BACKUP_KEY[61:], "bad_key", 24),
     ],
 )

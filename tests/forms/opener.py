@@ -19,7 +19,7 @@ from forensics.sources.open import open_source
 
 READERS = (
     *("dissect.archive", "dissect.evidence", "dissect.fve", "dissect.hypervisor", "dissect.target", "dissect.volume"),
-    *("py7zr", "pyzipper", "zstandard", "lzma", "bz2", "zipfile", "tarfile"),
+    *("py7zr", "pyzipper", "backports.zstd", "lzma", "bz2", "zipfile", "tarfile"),
 )
 """What a plain disk does not need."""
 

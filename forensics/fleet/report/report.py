@@ -39,6 +39,11 @@ def fleet_report(
     Raises:
         DatasetError: It is no dataset, one of another format, or was written meanwhile.
         ModuleNotFoundError: It needs ``keymortem[fleet]``.
+
+    Examples:
+        >>> import forensics
+        >>> report = forensics.fleet_report(forensics.open_fleet("fleet"))
+        >>> forensics.write(report, "html", "fleet.html")
     """
     opened = fleet if isinstance(fleet, Fleet) else open_fleet(fleet)
     with opened.reading():

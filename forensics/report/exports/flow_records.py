@@ -45,9 +45,9 @@ def _opened(path: Path, suffix: str) -> BinaryIO:
     if suffix == ".gz":
         return cast(BinaryIO, gzip.open(path, "wb"))
     if suffix == ".zst":
-        import zstandard
+        from forensics.formats.zstandard import zstd
 
-        return cast(BinaryIO, zstandard.open(path, "wb"))
+        return cast(BinaryIO, zstd.open(path, "wb"))
     return path.open("wb")
 
 

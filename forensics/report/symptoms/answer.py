@@ -117,6 +117,12 @@ def explain_symptom(case: CaseTables, symptom: str, *, machine: str | None = Non
     Raises:
         UnknownSubjectError: It is none of these; a code or an event that is not known is answered.
         UnsuitableCaseError: No machine is called that.
+
+    Examples:
+        >>> import forensics
+        >>> print(forensics.explain_symptom(forensics.open_case("case.sqlite"), "0x80090016"))
+        0x80090016 NTE_BAD_KEYSET: Keyset does not exist.
+        ...
     """
     machines = named_machines(case.present, machine)
     asked = read_symptom(symptom)
