@@ -15,7 +15,7 @@ from forensics.disk.places import place_of
 from forensics.examining.cores import usable_cores
 from forensics.examining.passes import examined, examiner
 from forensics.examining.settings import Settings
-from forensics.given_secrets import check_second_opinion, first_line, given_secrets
+from forensics.given_secrets import first_line, given_secrets
 from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.named_disks import arranged, disks_named
@@ -137,8 +137,6 @@ def examine(
             bek_file=Path(bek_file) if bek_file else None,
             archive_password=first_line(Path(archive_password_file)) if archive_password_file else None,
         )
-        if second_opinion:
-            check_second_opinion()
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([place_of(source) for source in sources])
         order, groups = arranged(disks)

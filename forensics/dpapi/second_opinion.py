@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from forensics.dpapi.domain_backup import DomainBackupKey
 from forensics.formats.alg_id import CALG_HMAC, CALG_SHA1
@@ -23,8 +23,7 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
         pre: Pre-key.
         ours: The 64 bytes we found, None when the pre-key opened nothing.
     """
-    import impacket.dpapi as library
-
+    library = _impacket()
     try:
         file = library.MasterKeyFile(raw_file)
         start = len(file)
@@ -46,7 +45,7 @@ def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes
     """
     if file.domain is None or file.domain.version != _IMPACKET_DOMAIN_VERSION or key.key.d is None:
         return "cannot_judge"
-    import impacket.dpapi as library
+    library = _impacket()
     from Crypto.Cipher import PKCS1_v1_5
     from Crypto.PublicKey import RSA
 
@@ -81,8 +80,7 @@ def second_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes, ours: bytes 
     """
     if entropy and blob.hash_algorithm in (CALG_SHA1, CALG_HMAC):
         return "cannot_judge"
-    import impacket.dpapi as library
-
+    library = _impacket()
     try:
         theirs = library.DPAPI_BLOB(blob.raw).decrypt(master_key, entropy or None)
     except ValueError:
@@ -92,3 +90,10 @@ def second_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes, ours: bytes 
         pass_on(error)
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
+
+
+def _impacket() -> Any:
+    # Imported here, since it takes longer than a whole examination.
+    import impacket.dpapi
+
+    return impacket.dpapi

@@ -31,7 +31,7 @@ from forensics.fleet.part import write_part, write_records
 from forensics.fleet.plan import Plan, plan
 from forensics.fleet.status import FleetStatus, fleet_status
 from forensics.fleet.task import Done, Job
-from forensics.given_secrets import check_second_opinion, given_secrets
+from forensics.given_secrets import given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices, checked
 from forensics.sources.servers import asked_servers, signatures, without_secrets
@@ -264,8 +264,6 @@ def _check(options: FleetOptions) -> None:
     told = options.arguments()
     checked(Choices(offset=options.offset, partition=options.partition, image=options.image, regback=options.regback))
     try:
-        if options.second_opinion:
-            check_second_opinion()
         given_secrets(told["passwords"], told["nt_hashes"], options.domain_backup_keys)
         if told["recovery_key"] is not None:
             recovery_password(told["recovery_key"])
