@@ -15,7 +15,6 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.language import Sentence, _n
 from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
-from forensics.tables.case_reader import read_case_file
 from forensics.tables.database import CaseContent, CaseFileError, is_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.former_windows import former_last, without_former
@@ -200,6 +199,8 @@ class CaseTables:
         Raises:
             CaseFileError: Not a case file, a newer format, or damaged.
         """
+        from forensics.tables.case_reader import read_case_file
+
         content = read_case_file(Path(path))
         rows = [row for table in content.tables.values() for row in table]
         evidence = EvidenceFiles([path])

@@ -24,7 +24,6 @@ from forensics.collectors.master_keys import collect_master_keys
 from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles, knows_all_profiles
-from forensics.collectors.profiles_alone import describe
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.sam import collect_sam
@@ -93,6 +92,8 @@ def collect(installation: Installation) -> Evidence:
         )
         evidence.key_files, evidence.key_folder_rows = key_files.found, key_files.rows
     if installation.kind == "profile":
+        from forensics.collectors.profiles_alone import describe
+
         describe(evidence.machine, profiles, [file.row for file in evidence.key_files])
     with guard(installation, "master keys"):
         master_keys = collect_master_keys(installation, profiles, master_keys_named(evidence.key_files))

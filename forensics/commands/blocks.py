@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from forensics.commands.catalogue import CATALOGUE
-from forensics.commands.refusal import Refused, refusal
 from forensics.commands.shell import shell_label
 from forensics.tables.finding import Block
 
@@ -19,6 +17,9 @@ def blocks_of(name: str, values: Mapping[str, str | None], language: str = "en")
         values: By name of parameter, as the disk has them.
         language: Of what is said where a command is not printed.
     """
+    from forensics.commands.catalogue import CATALOGUE
+    from forensics.commands.refusal import Refused, refusal
+
     try:
         command = CATALOGUE[name].write(values)
     except Refused as refused:
@@ -43,5 +44,7 @@ def labelled(blocks: Sequence[Block], language: str = "en") -> Iterator[Block]:
 
 def typed(name: str) -> str:
     """Return the one line of a command that takes no value, for a sentence."""
+    from forensics.commands.catalogue import CATALOGUE
+
     (line,) = CATALOGUE[name].write({}).lines
     return line

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from forensics.commands.blocks import blocks_of
-from forensics.commands.catalogue import CATALOGUE
 from forensics.tables.finding import Block
 
 MARK = "@"
@@ -22,7 +21,6 @@ MOST_COMMANDS = 100
 _EMPTY: frozenset[str | None] = frozenset({"", "[]"})
 _WORDS = re.compile(r'\s+([a-z_]+)=(\{\{[^}]*\}\}|"[^"]*"|[^\s"]+)')
 _NAME = re.compile(r"@([a-z0-9-]+|\{\{[^}]*\}\})")
-_ANY = frozenset(name for command in CATALOGUE.values() for name in command.parameters)
 
 
 class Call(NamedTuple):
@@ -55,11 +53,14 @@ def parse_call(text: str) -> Call | None:
 
 def problem_of(text: str) -> str | None:
     """Say what is wrong with a line that begins with ``@``, if anything is."""
+    from forensics.commands.catalogue import CATALOGUE
+
     call = parse_call(text)
     if call is None:
         return "a command is '@NAME parameter=value ...'; a value with blanks stands in double quotes"
     if call.name.startswith("{{"):
-        return next((f"no command takes a '{name}'" for name, _ in call.values if name not in _ANY), None)
+        taken = {name for command in CATALOGUE.values() for name in command.parameters}
+        return next((f"no command takes a '{name}'" for name, _ in call.values if name not in taken), None)
     if call.name not in CATALOGUE:
         return f"there is no command '{call.name}'; 'keymortem rules commands' lists them"
     return CATALOGUE[call.name].problem([name for name, _ in call.values])
@@ -76,6 +77,8 @@ def written(
         language: Of what is said where a command is not printed.
         and_so_on: Says how many rows are left out.
     """
+    from forensics.commands.catalogue import CATALOGUE
+
     blocks: dict[Block, None] = {}
     for number, value_of in enumerate(rows):
         if len(blocks) >= MOST_COMMANDS:

@@ -1,4 +1,8 @@
-"""Imports what the examination of nearly every disk needs, so that children have it before they are forked."""
+"""Imports what examinations need, so that children have it before they are forked.
+
+What nearly every disk needs is imported with this. What only disks with broken keys need is left to the child of one
+source, and imported by :func:`be_ready` where several children are forked.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +17,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-import forensics.chain.across
 import forensics.chain.judge
-import forensics.chain.recovery
 import forensics.collectors.collect
 import forensics.collectors.hyperv.collect
-import forensics.collectors.past_files
 import forensics.collectors.provenance
-import forensics.collectors.setup_lines
 import forensics.collectors.uses.collect
 import forensics.disk.containers
 import forensics.disk.file_systems
-import forensics.disk.ntfs.deleted
 import forensics.disk.ntfs.tree
 import forensics.disk.vhdx.reader
 import forensics.formats.xml_text
-import forensics.history.key_history
 import forensics.sources.disks
 import forensics.sources.holdings
 import forensics.sources.open
@@ -48,5 +46,12 @@ def be_ready(made: Iterable[str]) -> None:
     Args:
         made: Names of the classes of which earlier children made the first objects.
     """
+    import forensics.chain.across
+    import forensics.chain.recovery
+    import forensics.collectors.past_files
+    import forensics.collectors.setup_lines
+    import forensics.disk.ntfs.deleted
+    import forensics.history.key_history  # noqa: F401
+
     wake_openssl()
     compile_classes(made)

@@ -30,7 +30,7 @@ from forensics.examining.group import (
     examine_group,
     find_keys,
 )
-from forensics.examining.imported import be_ready, wake_openssl
+from forensics.examining.imported import be_ready
 from forensics.examining.settings import Settings
 from forensics.late_methods import compile_classes, compiled_classes
 from forensics.tables.record import ProblemRow
@@ -107,7 +107,7 @@ class InChildren:
         """Have each group examined; returns what is left of those of which a source ended the child."""
         again: list[Group] = []
         if len(groups) > 1:
-            wake_openssl()
+            be_ready(())
         tasks = [
             Task(
                 examine_group,

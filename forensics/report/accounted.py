@@ -19,6 +19,11 @@ def not_examined(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
     return [entry for entry in leaves(sources) if entry.error]
 
 
+def has_several_disks(sources: Sequence[SourceEntry]) -> bool:
+    """Tell whether a report begins with a row for each disk (:mod:`forensics.report.disk_table`)."""
+    return len(leaves(sources)) > 1
+
+
 def older_states(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
     """Return the disks on which a newer state builds, or may, that was not examined in their place."""
     return [entry for entry in sources if entry.older_state_of and (entry.error or entry.machine_ids)]

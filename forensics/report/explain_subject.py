@@ -95,7 +95,7 @@ def explain(case: CaseTables, subject: str, rules: Paths = (), *, machine: str |
 
     machines = named_machines(case, machine)
     with recording(case.evidence):
-        packs = load_packs(given_paths(rules))
+        packs = load_packs(given_paths(rules), tables={name for name, rows in case.tables.items() if rows})
     return explain_subject(case, packs, subject, machines)
 
 

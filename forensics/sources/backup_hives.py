@@ -13,8 +13,8 @@ from datetime import datetime
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
+from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.installation import HIVE_FOLDER, Installation
-from forensics.sources.loose_hives import is_named_as_hive
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry

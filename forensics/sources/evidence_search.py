@@ -19,6 +19,7 @@ from forensics.language import sentence_n
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
+from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.joined_evidence import join
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layout, is_shadow_copy
 from forensics.sources.loose_hives import (
@@ -26,7 +27,6 @@ from forensics.sources.loose_hives import (
     HiveFolder,
     hives_in,
     is_backup,
-    is_named_as_hive,
     is_other_hive,
     not_placed,
 )

@@ -10,7 +10,6 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.language import sentence_n
-from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
 from forensics.tables.record import CoverageRow
 
@@ -78,6 +77,8 @@ def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
         tree: Its files.
         form: What it is.
     """
+    from forensics.sources.profile_folders import OFFICE_CONTAINER
+
     what = f"{form} without Windows"
     if _exists(tree, _RECOVERY):
         return f"{what}: a Windows recovery environment"

@@ -8,8 +8,9 @@ from posixpath import commonpath
 from typing import TYPE_CHECKING
 
 from forensics.disk.tree import NotFound, Tree, Unreadable
+from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.layout import WindowsRoot
-from forensics.sources.loose_hives import HiveFolder, is_named_as_hive
+from forensics.sources.loose_hives import HiveFolder
 from forensics.sources.loose_keys import AMBIGUOUS, TAKEN, WITHOUT_HIVES, KeyFolder, hives_beside, of_one_user, places
 from forensics.sources.mapping_tree import MappingTree, UnionTree
 

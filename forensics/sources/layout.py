@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
-from forensics.sources.loose_hives import is_named_as_hive
+from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.profile_folders import FoundProfile, profile_at
 from forensics.tables.machine import InstallationKind

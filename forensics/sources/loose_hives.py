@@ -10,9 +10,9 @@ from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 from forensics.registry.base_block import FileType, parse_base_block
+from forensics.sources.hive_names import MACHINE_HIVES, is_named_as_hive
 from forensics.sources.mapping_tree import MappingTree
 
-_MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
 _OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
 """Hives of Windows in which nothing is said of keys or certificates."""
@@ -61,7 +61,7 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
     folder = HiveFolder(path)
     named = {entry.name.casefold(): entry for entry in entries}
     hidden: list[Entry] = []
-    for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in _MACHINE, len(e.name), e.name)):
+    for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in MACHINE_HIVES, len(e.name), e.name)):
         if entry.is_dir or entry.size < _BASE_BLOCK or entry.name.upper().endswith(_LOGS):
             continue
         head = _head(tree, entry)
@@ -81,11 +81,6 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
 def is_backup(path: str) -> bool:
     """Tell whether a folder is the one in which Windows keeps backup copies of its hives, or lies in it."""
     return "regback" in path.casefold().split("/")
-
-
-def is_named_as_hive(entry: Entry) -> bool:
-    """Tell whether a file bears the exact name of one of the machine's hives."""
-    return not entry.is_dir and entry.name.upper() in _MACHINE
 
 
 def not_placed(tree: Tree, entry: Entry) -> str:
@@ -129,7 +124,7 @@ def _place(entry: Entry, head: bytes) -> str | None:
         if match is None:
             continue
         kind = match[1]
-        if kind in _MACHINE:
+        if kind in MACHINE_HIVES:
             return f"Windows/System32/config/{kind}"
         user = _user(entry)
         if kind == "NTUSER":

@@ -22,7 +22,6 @@ from forensics.disk.unlock import Unlock
 from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
-from forensics.sources.profile_volume import add_profile
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
@@ -283,8 +282,11 @@ def _add_installations(
 
     label = f" '{tree.label}'" if tree.label else ""
     found = find_windows(tree)
-    if not found and (profile := add_profile(source, disk, tree, name, path, first_machine_id)) is not None:
-        return [profile]
+    if not found:
+        from forensics.sources.profile_volume import add_profile
+
+        if (profile := add_profile(source, disk, tree, name, path, first_machine_id)) is not None:
+            return [profile]
     if len(found) > _MAX_ON_VOLUME:
         message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
         source.cut("volume", name, path, message)

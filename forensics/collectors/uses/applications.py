@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID
@@ -13,10 +14,12 @@ from forensics.collectors.uses.configuration_files import COVERED, Configuration
 from forensics.collectors.uses.configuration_keys import configuration_key_uses
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.collectors.uses.roles import ADMIN_CENTER, APPLICATION
-from forensics.formats.certificate_mention import MAX_MENTIONS, Mention, mentions
 from forensics.formats.protected_configuration import providers_named
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import Certainty, CertificateUseRow
+
+if TYPE_CHECKING:
+    from forensics.formats.certificate_mention import Mention
 
 _ADMIN_CENTER_SERVICE = "WindowsAdminCenter"
 
@@ -40,6 +43,8 @@ def application_uses(context: UseContext) -> Iterator[CertificateUseRow]:
 def _named_in(
     context: UseContext, file: ConfigurationFile, by_thumbprint: dict[str, list[CertificateRow]]
 ) -> Iterator[CertificateUseRow]:
+    from forensics.formats.certificate_mention import MAX_MENTIONS, mentions
+
     found = list(islice(mentions(file.text), MAX_MENTIONS + 1))
     for mention in found[:MAX_MENTIONS]:
         if mention.thumbprint is not None:

@@ -36,11 +36,6 @@ def disk_rows(case: CaseTables) -> list[DiskRow]:
     return list(_Rows(case.present).all())
 
 
-def has_several_disks(case: CaseTables) -> bool:
-    """Tell whether a report of a case begins with these rows."""
-    return len(leaves(case.sources)) > 1
-
-
 class _Rows:
     def __init__(self, case: CaseTables) -> None:
         self._case, facts = case, Facts(case)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forensics.case_tables import CaseTables
+from forensics.report.accounted import has_several_disks
 from forensics.report.disk_table.roles import short_roles
 from forensics.report.disk_table.row import DiskRow
-from forensics.report.disk_table.rows import disk_rows, has_several_disks
+from forensics.report.disk_table.rows import disk_rows
 from forensics.report.facts import day
 from forensics.report.findings import LONGEST_LINE
 from forensics.report.first_screen.entries import columns, cut
@@ -49,7 +50,7 @@ def table_lines(rows: Sequence[DiskRow], width: int | None) -> list[str]:
 
 def head_table(case: CaseTables, width: int | None) -> list[str]:
     """Return the table with what its numbers stand for, and what its headings mean; nothing for a case of one disk."""
-    if not has_several_disks(case):
+    if not has_several_disks(case.sources):
         return []
     rows = sorted(disk_rows(case), key=lambda row: row.rank)
     shown = rows[:MOST_DISKS]

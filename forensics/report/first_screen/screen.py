@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
-from forensics.report.accounted import doubts, examined_line
+from forensics.report.accounted import doubts, examined_line, has_several_disks
 from forensics.report.accounted import not_examined as unexamined
-from forensics.report.disk_table.row import DiskRow
-from forensics.report.disk_table.rows import disk_rows, has_several_disks
-from forensics.report.disk_table.text import table_lines
 from forensics.report.facts import Facts, day
 from forensics.report.first_screen.down import down_entry
 from forensics.report.first_screen.entries import SECTIONS, Entry, Section, columns, cut
@@ -32,6 +30,9 @@ from forensics.tables.finding import SEVERITIES, Severity
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.source import leaves
+
+if TYPE_CHECKING:
+    from forensics.report.disk_table.row import DiskRow
 
 LINES = 25
 """Display: lines of a terminal that the first screen fills at most."""
@@ -160,7 +161,7 @@ class FirstScreen:
         return [f"{title}{counted}" if all_of_it else title]
 
     def _machines(self, width: int | None) -> list[str]:
-        if has_several_disks(self._case):
+        if has_several_disks(self._case.sources):
             return self._disks(width)
         rows: list[MachineRow] = self._case.rows("machine")
         down = Counter[int]()
@@ -178,6 +179,9 @@ class FirstScreen:
         return [cut(line, width) for line in lines]
 
     def _disks(self, width: int | None) -> list[str]:
+        from forensics.report.disk_table.rows import disk_rows
+        from forensics.report.disk_table.text import table_lines
+
         rows = sorted(disk_rows(self._case), key=lambda row: row.rank)
         named = rows[:MOST_MACHINES] if len(rows) > MOST_MACHINES + 1 else rows
         lines = table_lines(named, width)

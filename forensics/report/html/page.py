@@ -14,8 +14,7 @@ from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
 from forensics.language import spoken_language
-from forensics.report.accounted import not_examined, reasons
-from forensics.report.disk_table.rows import has_several_disks
+from forensics.report.accounted import has_several_disks, not_examined, reasons
 from forensics.report.ending import SOON
 from forensics.report.facts import Facts, day
 from forensics.report.former import former_lines
@@ -82,7 +81,7 @@ def render_html(case: CaseTables) -> str:
             "information": causes.information,
             "chains": chains,
             "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
-            "disks": disk_table(case, t) if has_several_disks(case) else None,
+            "disks": disk_table(case, t) if has_several_disks(case.sources) else None,
             "machines": machine_views(case, chains.facts, t),
             "time": time_view(case, chains, t),
             "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import forensics
+from forensics.report.accounted import has_several_disks
 from forensics.report.disk_table.ends import ending_rows
 from forensics.report.disk_table.roles import roles_of, short_roles
 from forensics.report.disk_table.row import DiskRow
-from forensics.report.disk_table.rows import disk_rows, has_several_disks
+from forensics.report.disk_table.rows import disk_rows
 from forensics.report.disk_table.text import LEGEND, details, head_table, table_lines
 from forensics.report.first_screen.entries import columns
 from forensics.tables.authority import CaRow
@@ -204,7 +205,7 @@ def test_the_whole_text_of_several_disks_begins_with_them() -> None:
 
 
 def test_of_one_disk_nothing_changes() -> None:
-    assert not has_several_disks(case())
+    assert not has_several_disks(case().sources)
     assert head_table(case(), 80) == []
     assert 'id="disks"' not in forensics.render(case(), "html")
 
