@@ -206,10 +206,10 @@ def test_rules_are_linted_and_tested(tmp_path: Path) -> None:
     lint = forensics.lint_rules([tmp_path])
     assert [rule.id for rule in lint.rules] == ["mine"]
     assert [problem.message.split("]")[0].split("[")[1] for problem in lint.problems] == ["reference-missing"]
-    assert lint.render().splitlines()[-1] == "1 rules are valid; 1 recommendations"
+    assert lint.render().splitlines()[-1] == "1 rule is valid; 1 recommendation"
     tested = forensics.test_rules([tmp_path])
     assert (dict(tested.run), tested.problems) == ({"match": 1, "miss": 1, "unknown": 1}, ())
-    assert tested.render() == "1 rules, 3 examples (1 match, 1 miss, 1 unknown); all come out as they say\n"
+    assert tested.render() == "1 rule, 3 examples (1 match, 1 miss, 1 unknown); all come out as they say\n"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SHOWN = {
     "01_one_disk": ["Sysprep gave this Windows a new identity", "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "ldap"],
     "02_expiry_audit": ["CN=mail.contoso.test", "http.sys", "long-ago.contoso.test"],
     "03_hyperv_migration": ["HV01", "BranchGuardian", "New-HgsGuardian"],
-    "04_write_a_rule": ["1 rules are valid", "3 examples (1 match, 1 miss, 1 unknown)", "CN=web.contoso.test"],
+    "04_write_a_rule": ["1 rule is valid", "3 examples (1 match, 1 miss, 1 unknown)", "CN=web.contoso.test"],
     "05_before_and_after": ["te-WebServer-mail was made anew", "nothing that was compared has changed", "iisWasKey"],
     "07_history": ["change_journal", "deleted_record", "together with 212 other files", "deleted, file record 98"],
     "06_fleet": ["Of 4 inputs 3 were examined", "does not exist", "SQL Server", "virtual machine GONE01"],

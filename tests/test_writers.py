@@ -17,6 +17,7 @@ from tests.hand_made import case
 from tests.paths import PROJECT
 
 WRITERS = {
+    "forensics/cli/language.py": "writes help into the formatter of click",
     "forensics/outputs.py": "writes for all others",
     "forensics/tables/database.py": "makes the database of a case file in an own temporary folder",
     "forensics/report/exports/csv_files.py": "writes to paths that outputs gives",

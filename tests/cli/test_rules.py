@@ -64,7 +64,7 @@ def test_lint(pack: Path) -> None:
     assert (
         f"{pack}/mine.examples.yaml:1: no example expects 'match' [example-missing]; give every rule" in result.stdout
     )
-    assert result.stdout.endswith("1 rules are valid; 3 recommendations\n")
+    assert result.stdout.endswith("1 rule is valid; 3 recommendations\n")
 
 
 def test_examples(tmp_path: Path) -> None:
@@ -74,11 +74,11 @@ def test_examples(tmp_path: Path) -> None:
     assert result.stdout == (
         f"{tmp_path}/0-rule.examples.yaml:4: rule, example 4: expected match, the rule says miss: "
         "there is no row in table key_chain\n"
-        "1 rules, 4 examples (2 match, 1 miss, 1 unknown); 1 problems\n"
+        "1 rule, 4 examples (2 match, 1 miss, 1 unknown); 1 problem\n"
     )
     result = run("rules", "test", write_rules(tmp_path, {"examples": EXAMPLES}))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "1 rules, 3 examples (1 match, 1 miss, 1 unknown); all come out as they say\n"
+    assert result.stdout == "1 rule, 3 examples (1 match, 1 miss, 1 unknown); all come out as they say\n"
 
 
 @pytest.mark.parametrize("command", [["rules", "lint"], ["rules", "test"], ["rules", "list", "--rules"]])
@@ -123,7 +123,7 @@ def test_a_new_rule_is_begun(tmp_path: Path) -> None:
     )
     linted = run("rules", "lint", f"{path}.yaml")
     assert linted.exit_code == 1
-    assert linted.stdout.endswith("\n1 rules are valid; 11 recommendations\n")
+    assert linted.stdout.endswith("\n1 rule is valid; 11 recommendations\n")
     assert linted.stdout.count(" [not-filled-in]; write it, or take it out\n") == 11
 
 
