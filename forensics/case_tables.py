@@ -43,7 +43,7 @@ _WHOLE_DISKS = ("disk", "disks", "volume")
 _OF_THE_PROGRAM = frozenset(
     {
         *("coverage_of", "data_disks", "evidence", "forget_frames", "has_whole_disks", "judges_nothing", "opened"),
-        *("finding_list", "present", "tables", "tool_version", "whole"),
+        *("finding_list", "present", "sentences", "sentences_for", "tables", "tool_version", "whole"),
     }
 )
 """Attributes that other modules use and no completion offers."""

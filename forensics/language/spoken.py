@@ -39,6 +39,14 @@ def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> 
 
     Raises:
         ValueError: There is no such language.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.open_case("case.sqlite")
+        >>> with forensics.speaking("ja"):
+        ...     text = forensics.compare(case, case).render()
+        >>> "比較" in text
+        True
     """
     if language not in LANGUAGES:
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")

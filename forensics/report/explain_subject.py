@@ -106,6 +106,11 @@ def subject_names(case: CaseTables) -> list[str]:
 
     Args:
         case: The case.
+
+    Examples:
+        >>> import forensics
+        >>> "web.contoso.test" in forensics.subject_names(forensics.open_case("case.sqlite"))
+        True
     """
     names: dict[str, None] = {}
     for chain in case.rows("key_chain"):

@@ -51,6 +51,12 @@ def times_in(zone: str) -> Iterator[None]:
 
     Raises:
         ValueError: There is no such zone, or no database of them on this computer.
+
+    Examples:
+        >>> import forensics
+        >>> case = forensics.open_case("case.sqlite")
+        >>> with forensics.times_in("Asia/Tokyo"):
+        ...     text = forensics.render(case)
     """
     from zoneinfo import ZoneInfo
 
