@@ -36,7 +36,7 @@ def render_comparison_html(comparison: Comparison) -> str:
         ],
         "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
     }
-    return fill_page("comparison.html.j2", Catalogue(spoken_language()), values, script_of=None)
+    return fill_page("comparison.html.j2", Catalogue(spoken_language()), values)
 
 
 def _machine(machine: MachineComparison, with_place: bool) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from forensics.fleet.report.report import FleetReport
 from forensics.language import spoken_language
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
-from forensics.report.html.page import LONGEST, fill_page
+from forensics.report.html.packed import LONGEST
+from forensics.report.html.page import fill_page
 from forensics.tables.finding import SEVERITIES
 from forensics.tables.sanitise import sanitise
 from forensics.version import __version__
@@ -66,7 +67,7 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
             "left_out": left_out,
             "data": Markup(data.translate(_ESCAPES)),
         },
-        script_of="fleet.js",
+        scripts=("fleet.js",),
         further_style="fleet.css",
     )
 
