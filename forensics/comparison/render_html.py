@@ -13,7 +13,7 @@ from forensics.comparison.render import (
     headline,
     key_name,
     key_notes,
-    place_of,
+    only_on_one_side,
     places,
     sources,
     unexamined,
@@ -62,9 +62,7 @@ def _machine(machine: MachineComparison, with_place: bool, t: Catalogue) -> dict
     assert row is not None
     view: dict[str, Any] = {"name": row.computer_name or t("a Windows without a name")}
     if machine.before is None or machine.after is None:
-        only = t("Only in the source after ({place}): not compared.", place=place_of(row))
-        if machine.before is not None:
-            only = t("Only in the source before ({place}): not compared.", place=place_of(row))
+        only = only_on_one_side(row, machine.before is None)
         return view | {"only": only, "place": "", "headline": [], "fates": [], "tables": [], "unexamined": ""}
     return view | {
         "only": "",
