@@ -29,7 +29,7 @@ def render_attestation_page(answer: Attestation) -> str:
     """
     t = Catalogue(spoken_language())
     name = answer.ca.common_name or answer.ca.name
-    counts = Counter(device.accepted for device in answer.devices)
+    counts = Counter(str(device.accepted) for device in answer.devices)
     obstacles = [t("It attests nothing: {why}", why=t.sentence(obstacle)) for obstacle in answer.obstacles]
     broken = "EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break"
     obstacles += [t(broken, issuer=issuer) for issuer in answer.ca.missing_issuers]

@@ -68,7 +68,9 @@ def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
     view.choice_column = 1
     for vm in plan.vms:
         told = [cell_of(vm, index) for index in range(5)]
-        view.rows.append([Cell(vm.name, "name"), *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told)])
+        view.rows.append(
+            [Cell(vm.name, "name"), *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told)]
+        )
     return view
 
 

@@ -14,11 +14,13 @@ const page = (() => {
   // Lists hold more than they show: each brings what a link leads to, and shows all of itself on paper.
   const lists = {};
 
+  const found = (hash) => {
+    const id = decodeURIComponent(hash.slice(1));
+    if (id && !document.getElementById(id)) Object.values(lists).some((list) => list.bring(id));
+    return id && document.getElementById(id);
+  };
   const reveal = () => {
-    const id = location.hash && decodeURIComponent(location.hash.slice(1));
-    if (!id) return;
-    if (!document.getElementById(id)) Object.values(lists).some((list) => list.bring(id));
-    const target = document.getElementById(id);
+    const target = found(location.hash);
     if (!target) return;
     target.hidden = false;
     for (let at = target; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
@@ -28,6 +30,7 @@ const page = (() => {
   document.addEventListener('click', (event) => {
     const link = event.target.closest('a[href^="#"]');
     if (link && link.hash === location.hash) reveal();
+    else if (link) found(link.hash);
   });
 
   let folded = [];

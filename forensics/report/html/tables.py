@@ -113,7 +113,16 @@ class Tables:
 
     def certificates(self) -> TableView:
         """Return the certificates of every store."""
-        columns = ["Private key", "Subject, thumbprint", "Store", "Valid from", "Valid until", "Key", "Used by", "Issuer"]
+        columns = [
+            "Private key",
+            "Subject, thumbprint",
+            "Store",
+            "Valid from",
+            "Valid until",
+            "Key",
+            "Used by",
+            "Issuer",
+        ]
         rows = sorted(self.case.rows("certificate"), key=lambda r: (_place(r) not in self._chain_of, _end(r)))
         return self._table("certificates", "Certificates", columns, rows, self._certificate)
 

@@ -129,7 +129,9 @@ def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | 
     drawn = [(places[key], e) for e in shown if (key := _lane_of(e, view.by_machine)) in places]
     view.marks = _marks(drawn, view)
     view.outside = sum(not view.begin <= _number(e.time) <= view.end for _, e in drawn)
-    view.without_lane = len({e.machine_id for e in shown if e.machine_id and e.machine_id not in places}) if view.by_machine else 0
+    view.without_lane = (
+        len({e.machine_id for e in shown if e.machine_id and e.machine_id not in places}) if view.by_machine else 0
+    )
     view.earlier = sum(e.time < case.as_of - BACK for e in entries)
     view.later = sum(e.time > ahead for e in entries)
     return view
@@ -149,7 +151,11 @@ def _lanes(case: CaseTables, chains: ChainViews, shown: list[Moment], t: Catalog
         return {kind: t(LANES[kind]) for kind in LANES if any(e.kind == kind for e in shown)}
     counts = Counter(entry.machine_id for entry in shown)
     told = {number for number, _ in counts.most_common(MOST_LANES)}
-    return {row.machine_id: chains.facts.machine_name(row.machine_id) for row in case.rows("machine") if row.machine_id in told}
+    return {
+        row.machine_id: chains.facts.machine_name(row.machine_id)
+        for row in case.rows("machine")
+        if row.machine_id in told
+    }
 
 
 def _capped(moment: datetime, span: timedelta) -> datetime:
