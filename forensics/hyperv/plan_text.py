@@ -185,8 +185,7 @@ def grouped(answers: Iterable[Answer]) -> Iterator[list[Answer]]:
     groups: dict[tuple[str, str, str, str], list[Answer]] = {}
     for answer in answers:
         groups.setdefault((answer.result, answer.because, answer.certainty, answer.source), []).append(answer)
-    for group in groups.values():
-        yield group
+    yield from groups.values()
 
 
 def migration_document(plan: MigrationPlan) -> dict[str, Any]:

@@ -120,7 +120,7 @@
   const order = new Intl.Collator(page.root.lang, { numeric: true }).compare;
   let sorting = { by: '', down: false };
   const value = {
-    state: (row) => states[row.state] || '', machine: (row) => row.machine || row.disk,
+    state: (row) => states[row.state] || '', machine: (row) => row.machine,
     gaps: (row) => row.lacks, role: (row) => row.roles.join(' '), severity: (row) => (row.worst < 0 ? 9 : row.worst),
     down: (row) => row.downs, dead: (row) => row.dead, savable: (row) => row.savable,
     ends: (row) => row.ends || '9999', blockers: (row) => row.blocks,

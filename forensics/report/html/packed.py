@@ -1,4 +1,4 @@
-"""Rows that a page shows a few at a time: the first are drawn, the others lie in it as data from which a script draws."""
+"""Rows that a page shows a few at a time: the first are drawn, the others are data for its script."""
 
 from __future__ import annotations
 

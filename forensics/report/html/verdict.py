@@ -11,6 +11,7 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.machines import name_of
+from forensics.report.reason import reason_of
 from forensics.report.stores import no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack, lack_of_evidence
@@ -76,7 +77,9 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
             where=where,
             undecided=undecided,
         )
-    titles = causes.deadly()
+    facts = Facts(case)
+    reasons = (t.sentence(reason_of(chain, facts)).rstrip(".。") for chain in broken)
+    titles = causes.deadly() or list(dict.fromkeys(reasons))
     quoted = t.join([t("“{title}”", title=title) for title in titles])
     cause = t("causes: {causes}", causes=quoted) if len(titles) > 1 else t("cause: {causes}", causes=quoted)
     return t(

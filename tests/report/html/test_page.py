@@ -225,6 +225,13 @@ def test_headline_names_every_cause() -> None:
     assert [title for title in titles if f"“{title}”" in text(heading)] == titles
 
 
+def test_headline_gives_the_reasons_of_keys_that_no_finding_speaks_of() -> None:
+    host = forensics.examine(PROJECT / "testdata/images/hyperv-source.vhdx.xz", as_of=AS_OF)
+    [heading] = tree(render_html(host)).xpath("//h1")
+    assert "2 of 4 private keys of HV01 cannot be opened by Windows; cause" in text(heading)
+    assert "cause: ." not in text(heading)
+
+
 def test_what_is_down_stands_first_with_why_and_what_to_do() -> None:
     page = tree(render_html(forensics.examine(PROJECT / "testdata/images/web-server.vhdx.xz", as_of=AS_OF)))
     assert text(page.xpath("//h1")[0]).startswith(
