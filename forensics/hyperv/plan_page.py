@@ -97,7 +97,7 @@ def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
 
 
 def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
-    """Yield machines of which the same is to be said; of operations the result, its colour, why, and how that is known."""
+    """Yield machines of which the same is to be said; of operations result, colour, why, and how that is known."""
     for names, answers in text.alike():
         yield names, [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)]
     yield (
