@@ -106,7 +106,7 @@ class Attestation(Result):
         read: What was read as evidence.
     """
 
-    formats = ("text", "json")
+    formats = ("text", "html", "json")
 
     ca: CaRow
     computer: str
@@ -144,6 +144,10 @@ class Attestation(Result):
             text = json.dumps(attestation_document(self), indent=2, ensure_ascii=False) + "\n"
             # File names on NTFS may hold lone surrogates, which no encoding of text takes.
             return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        if format == "html":
+            from forensics.attestation.page import render_attestation_page
+
+            return render_attestation_page(self)
         return render_attestation(self, width)
 
 

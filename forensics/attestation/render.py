@@ -11,12 +11,14 @@ from forensics.report.facts import day
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.timestamps import format_utc
 
-_MODELS = {
+MODELS = {
     "endorsement_key": "list of endorsement keys",
     "ek_certificate": "certificate of the endorsement key",
     "on_use": "word of the user (trust on use)",
 }
-_ACCEPTED = {"yes": "accepted", "no": "not accepted", "unknown": "cannot be told"}
+"""What the ways of trust are called."""
+ACCEPTED = {"yes": "accepted", "no": "not accepted", "unknown": "cannot be told"}
+"""What becomes of a device."""
 
 
 def render_attestation(answer: Attestation, width: int | None = None) -> str:
@@ -65,14 +67,14 @@ class _AttestationText(FoldedText):
             self.add("none", "  ")
         for template in self.answer.templates:
             how = "required" if template.required else "preferred"
-            models = ", ".join(_MODELS[model] for model in template.models) or "no way of trust"
+            models = ", ".join(MODELS[model] for model in template.models) or "no way of trust"
             faults = f"; excluded by other settings: {'; '.join(template.faults)}" if template.faults else ""
             self.add(f"{template.name}: {how}, by {models}{faults}", "  - ", "    ")
 
     def _device(self, device: DeviceAnswer) -> None:
-        by = f" by the {_MODELS[device.by]}" if device.by else ""
+        by = f" by the {MODELS[device.by]}" if device.by else ""
         self.lines.append("")
-        self.add(f"{device.name}: {_ACCEPTED[device.accepted]}{by}")
+        self.add(f"{device.name}: {ACCEPTED[device.accepted]}{by}")
         for obstacle in device.obstacles:
             self.add(f"excluded: {obstacle}", "  ")
         for trust in device.trusts:
@@ -83,7 +85,7 @@ class _AttestationText(FoldedText):
     def _trust(self, trust: Trust) -> None:
         policy = f"{trust.assurance} assurance, {trust.policy}"
         self.add(
-            f"{_MODELS[trust.model]} ({policy}): {trust.answer} ({trust.certainty}). {trust.because}", "  - ", "    "
+            f"{MODELS[trust.model]} ({policy}): {trust.answer} ({trust.certainty}). {trust.because}", "  - ", "    "
         )
         if trust.templates:
             self.add(f"permitted by: {trust.templates}", "    ")

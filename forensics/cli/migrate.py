@@ -23,7 +23,7 @@ from forensics.language import _
 @click.option(
     "--vm", "exports", type=SOURCE, multiple=True, metavar="EXPORT", help="Exported virtual machines; repeatable."
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@click.option("--format", "form", type=click.Choice(["text", "html", "json"]), default="text", help="What is printed.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."
 )

@@ -84,7 +84,7 @@ class _ComparisonText(FoldedText):
         if machine.before is None or machine.after is None:
             row = machine.after or machine.before
             assert row is not None
-            self.add(_only_on_one_side(row, is_after=machine.after is not None))
+            self.add(only_on_one_side(row, is_after=machine.after is not None))
             return
         for sentence in headline(machine):
             self.add(sentence)
@@ -123,7 +123,8 @@ class _ComparisonText(FoldedText):
                 self.add(_("and {count} more: see --format json", count=len(found) - MOST), "  - ")
 
 
-def _only_on_one_side(row: MachineRow, is_after: bool) -> str:
+def only_on_one_side(row: MachineRow, is_after: bool) -> str:
+    """Say that a machine was not compared."""
     values = {"name": row.computer_name or _("A Windows without a name"), "place": place_of(row)}
     if not values["place"]:
         if is_after:

@@ -13,7 +13,7 @@ from forensics.comparison.render import (
     headline,
     key_name,
     key_notes,
-    place_of,
+    only_on_one_side,
     places,
     sources,
     unexamined,
@@ -22,56 +22,68 @@ from forensics.language import spoken_language
 from forensics.report.accounted import head_lines
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import fill_page
+from forensics.version import __version__
+
+MOST_LISTED = 2_000
+"""Display: differences of one table that the page lists."""
 
 
 def render_comparison_html(comparison: Comparison) -> str:
     """Write the comparison as an HTML document that looks like the report; every text from the disks is escaped."""
+    t = Catalogue(spoken_language())
+    machines = [_machine(machine, len(comparison.machines) > 1, t) for machine in comparison.machines]
     values = {
+        "version": __version__,
+        "title": _title(machines, t),
         "before": sources(comparison.before),
         "after": sources(comparison.after),
         "not_examined": [
-            f"{side}: {sentence}"
+            t("{side}: {sentence}", side=t(side), sentence=t.sentence(sentence))
             for side, case in (("Before", comparison.before), ("After", comparison.after))
             for sentence in head_lines(case.sources)
         ],
-        "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
+        "machines": machines,
     }
-    return fill_page("comparison.html.j2", Catalogue(spoken_language()), values, script_of=None)
+    return fill_page("comparison.html.j2", t, values)
 
 
-def _machine(machine: MachineComparison, with_place: bool) -> dict[str, Any]:
+def _title(machines: list[dict[str, Any]], t: Catalogue) -> str:
+    """Say what matters first of all machines."""
+    died = sum(fate["count"] for machine in machines for fate in machine["fates"] if fate["name"] == "died")
+    if died:
+        return t("1 private key died") if died == 1 else t("{count} private keys died", count=died)
+    if any(fate["name"] == "undecided-now" for machine in machines for fate in machine["fates"]):
+        return t("No private key is known to have died")
+    return t("No private key died") if any(not machine["only"] for machine in machines) else t("Nothing was compared")
+
+
+def _machine(machine: MachineComparison, with_place: bool, t: Catalogue) -> dict[str, Any]:
     row = machine.after or machine.before
     assert row is not None
-    view: dict[str, Any] = {"name": row.computer_name or "A Windows without a name"}
+    view: dict[str, Any] = {"name": row.computer_name or t("a Windows without a name")}
     if machine.before is None or machine.after is None:
-        only = "after" if machine.after else "before"
-        return view | {
-            "only": only,
-            "place": place_of(row),
-            "headline": [],
-            "fates": [],
-            "tables": [],
-            "unexamined": "",
-        }
+        only = only_on_one_side(row, machine.before is None)
+        return view | {"only": only, "place": "", "headline": [], "fates": [], "tables": [], "unexamined": ""}
     return view | {
         "only": "",
         "place": places(machine) if with_place else "",
-        "headline": list(headline(machine)),
-        "fates": [fate for name, title in FATES.items() if (fate := _fate(machine, name, title))["count"]],
-        "tables": [table for name, title in TABLES.items() if (table := _table(machine, name, title))[1]],
+        "headline": [t.sentence(sentence) for sentence in headline(machine)],
+        "fates": [fate for name, title in FATES.items() if (fate := _fate(machine, name, title, t))["count"]],
+        "tables": [table for name, title in TABLES.items() if (table := _table(machine, name, title, t))[1]],
         "unexamined": unexamined(machine) if machine.unexamined else "",
     }
 
 
-def _fate(machine: MachineComparison, name: str, title: str) -> dict[str, Any]:
+def _fate(machine: MachineComparison, name: str, title: str, t: Catalogue) -> dict[str, Any]:
     changes = [key for key in machine.keys if key.fate == name]
     causes = [
-        (cause, [{"name": key_name(key), "notes": list(key_notes(key))} for key in keys])
+        (t.sentence(cause), [{"name": key_name(key), "notes": [t.sentence(n) for n in key_notes(key)]} for key in keys])
         for cause, keys in by_cause(changes)
     ]
-    return {"name": name.replace(" ", "-"), "title": title, "count": len(changes), "causes": causes}
+    return {"name": name.replace(" ", "-"), "title": t(title), "count": len(changes), "causes": causes}
 
 
-def _table(machine: MachineComparison, name: str, title: str) -> tuple[str, int, list[str]]:
+def _table(machine: MachineComparison, name: str, title: str, t: Catalogue) -> tuple[str, int, list[str], int]:
     found = [difference for difference in machine.differences if difference.table == name]
-    return title, len(found), [line for difference in found for line in difference_told(difference)]
+    lines = [line for difference in found[:MOST_LISTED] for line in difference_told(difference)]
+    return t(title), len(found), lines, max(0, len(found) - MOST_LISTED)

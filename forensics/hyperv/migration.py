@@ -66,7 +66,7 @@ class MigrationPlan(Result):
         read: What was read as evidence.
     """
 
-    formats = ("text", "json")
+    formats = ("text", "html", "json")
 
     source: Host
     target: Host
@@ -118,6 +118,10 @@ class MigrationPlan(Result):
 
         if format == "json":
             return json.dumps(migration_document(self), indent=2, ensure_ascii=False) + "\n"
+        if format == "html":
+            from forensics.hyperv.plan_page import render_migration_page
+
+            return render_migration_page(self)
         return render_migration(self, width)
 
 

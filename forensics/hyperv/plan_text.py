@@ -36,10 +36,17 @@ def render_migration(plan: MigrationPlan, width: int | None = None) -> str:
     Returns:
         Lines, each ended by a newline; nothing from the disks can steer the terminal.
     """
-    return _PlanText(plan, width).render()
+    return PlanText(plan, width).render()
 
 
-class _PlanText(FoldedText):
+class PlanText(FoldedText):
+    """The plan in words.
+
+    Args:
+        plan: The plan.
+        width: Columns to fold lines to; None leaves them whole.
+    """
+
     def __init__(self, plan: MigrationPlan, width: int | None) -> None:
         super().__init__(width)
         self.plan = plan
@@ -47,23 +54,28 @@ class _PlanText(FoldedText):
         self.target = sanitise(plan.target.name or "the target")
 
     def render(self) -> str:
-        moved = f"from {self.source} to" if self.plan.source.machine_id else "to"
-        self.add(f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}")
+        """Return the text."""
+        self.add(self.title())
         for sentence in self.plan.not_examined:
             self.add(sentence, "  ")
         self.lines.append("")
-        for sentence in self._summary():
+        for sentence in self.summary():
             self.add(sentence)
         self._steps()
         self._table()
         self._reasons()
         return self.whole()
 
+    def title(self) -> str:
+        """Say what is moved where."""
+        moved = f"from {self.source} to" if self.plan.source.machine_id else "to"
+        return f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}"
+
     def _heading(self, text: str) -> None:
         self.lines += ["", text]
 
-    def _summary(self) -> Iterator[str]:
-        """The answer in a few sentences, each true for these disks."""
+    def summary(self) -> Iterator[str]:
+        """Yield the answer in a few sentences, each true for these disks."""
         vms = [p for p in self.plan.vms if p.vm.vtpm == "present"]
         without = sum(p.vm.vtpm == "absent" for p in self.plan.vms)
         unread = len(self.plan.vms) - len(vms) - without
@@ -122,7 +134,7 @@ class _PlanText(FoldedText):
             return
         self._heading(f"WHAT WORKS ON {self.target} AS IT IS")
         heads = [_SHORT[operation] for operation in OPERATIONS[:5]]
-        rows = [[sanitise(p.name), *(self._cell(p, index) for index in range(5))] for p in self.plan.vms]
+        rows = [[sanitise(p.name), *(cell_of(p, index) for index in range(5))] for p in self.plan.vms]
         longest = min(40, max(len(row[0]) for row in rows))
         widths = [longest, *(max(len(h), *(len(row[i + 1]) for row in rows)) for i, h in enumerate(heads))]
         for row in (["", *heads], *rows):
@@ -137,24 +149,17 @@ class _PlanText(FoldedText):
         )
         self.add(legend, "  ", "  ")
 
-    def _cell(self, vm: VmPlan, index: int) -> str:
-        if index >= len(vm.answers):
-            return "-"
-        answer = vm.answers[index]
-        likely = answer.certainty == "likely" and answer.result in ("works", "fails")
-        return f"likely {answer.result}" if likely else answer.result
-
     def _reasons(self) -> None:
         self._heading("WHY")
-        for names, answers in self._alike():
+        for names, answers in self.alike():
             self.add(", ".join(names), "  ")
-            for operations, answer in _grouped(answers):
-                self._answer(operations, answer)
+            for group in grouped(answers):
+                self._answer(", ".join(a.operation for a in group), group[0])
         self.add(f"A new virtual machine with a virtual TPM on {self.target}", "  ")
         self._answer("enable", self.plan.new_vm)
 
-    def _alike(self) -> list[tuple[list[str], Sequence[Answer]]]:
-        """Machines of which the same is to be said, told together."""
+    def alike(self) -> list[tuple[list[str], Sequence[Answer]]]:
+        """Return machines of which the same is to be said, together."""
         groups: dict[tuple[Answer, ...], list[str]] = {}
         for plan in self.plan.vms:
             groups.setdefault(plan.answers, []).append(plan.name)
@@ -166,13 +171,21 @@ class _PlanText(FoldedText):
         self.add(f"{operations}: {answer.result}. {because}.{known}", "    - ", "      ")
 
 
-def _grouped(answers: Iterable[Answer]) -> Iterator[tuple[str, Answer]]:
-    """Tell operations of one reason together."""
+def cell_of(vm: VmPlan, index: int) -> str:
+    """Return what a table says of an operation with a machine."""
+    if index >= len(vm.answers):
+        return "-"
+    answer = vm.answers[index]
+    likely = answer.certainty == "likely" and answer.result in ("works", "fails")
+    return f"likely {answer.result}" if likely else answer.result
+
+
+def grouped(answers: Iterable[Answer]) -> Iterator[list[Answer]]:
+    """Yield operations of one reason together."""
     groups: dict[tuple[str, str, str, str], list[Answer]] = {}
     for answer in answers:
         groups.setdefault((answer.result, answer.because, answer.certainty, answer.source), []).append(answer)
-    for group in groups.values():
-        yield ", ".join(a.operation for a in group), group[0]
+    yield from groups.values()
 
 
 def migration_document(plan: MigrationPlan) -> dict[str, Any]:

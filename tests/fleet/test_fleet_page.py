@@ -134,8 +134,8 @@ def test_it_sorts_and_a_row_tells_what_its_numbers_stand_for(page: Page, file: P
     page.press("[data-sort='machine']")
     # Those that have no name, of which nothing was examined, come first.
     numbers = sorted(int(name.removeprefix("CALM-")) for name in names(file, "CALM-"))
-    assert page.texts("#t-disks tbody tr td:nth-child(2)")[40:43] == [f"CALM-{number}" for number in numbers[:3]]
-    assert page.js("return document.querySelector('th[aria-sort]').textContent") == "Machine"
+    assert page.texts("#t-disks tbody tr td:nth-child(2) button")[40:43] == [f"CALM-{number}" for number in numbers[:3]]
+    assert page.js("return document.querySelector('th[aria-sort]').textContent") == "Machine, disk"
     choose(page, "only", "down")
     page.press("#t-disks .open")
     facts = page.texts(".facts")[0]
@@ -150,9 +150,9 @@ def test_it_sorts_and_a_row_tells_what_its_numbers_stand_for(page: Page, file: P
 def test_a_cause_shows_its_machines(page: Page, file: Path) -> None:
     page.open(file, LAPTOP)
     page.press("[data-find='service-uses-dead-key']")
-    assert shown(page) == f"{len(names(file, 'WEB-'))} of {MACHINES}, of service-uses-dead-key"
+    assert shown(page) == f"{len(names(file, 'WEB-'))} of {MACHINES} (service-uses-dead-key)"
     page.press("[data-find='tpm_key']")
-    assert shown(page).endswith("of tpm_key")
+    assert shown(page).endswith(" (tpm_key)")
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])

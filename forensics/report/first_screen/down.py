@@ -27,4 +27,5 @@ def down_entry(down: Down, where: str = "") -> Entry:
         machine_id=down.machine_id,
         weight=len(down.names),
         all_names=f"{where}{', '.join(down.names)}",
+        findings=tuple(dict.fromkeys(finding.id for finding in (*down.causes, *down.findings))),
     )

@@ -60,6 +60,7 @@ class Entry:
         machine_id: Which Windows it is about.
         weight: How many things it stands for, which a headline counts.
         all_names: What it is about, where ``what`` names only the first of several.
+        findings: Ids of the findings that say it, to which a page leads.
     """
 
     what: str
@@ -72,6 +73,7 @@ class Entry:
     machine_id: int = 0
     weight: int = 1
     all_names: str = ""
+    findings: tuple[str, ...] = ()
 
     def in_a_line(self, width: int | None) -> list[str]:
         """Return what it is and why, cut to a line."""

@@ -70,6 +70,7 @@ def _finding(finding: Finding, index: FindingIndex, where: Where) -> Entry:
         step=first_step([finding], subject),
         severity=finding.severity,
         machine_id=finding.machine_id,
+        findings=(finding.id,),
     )
 
 

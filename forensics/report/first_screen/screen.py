@@ -69,6 +69,9 @@ class FirstScreen:
     Args:
         case: The case.
         min_severity: What is less severe is left out and counted.
+
+    Attributes:
+        sections: What it has to tell, in this order; those that are empty are left out.
     """
 
     def __init__(self, case: CaseTables, min_severity: Severity | None = None) -> None:
@@ -77,7 +80,7 @@ class FirstScreen:
         self._triage = triage(case)
         self._min_severity = min_severity
         self._left_out = Counter[str]()
-        self._sections = self._told()
+        self.sections: Sequence[Section] = self._told()
 
     def lines(self, width: int | None, styled: bool = False, ends_text: bool = False) -> list[str]:
         """Return at most :data:`LINES` lines.
@@ -93,7 +96,7 @@ class FirstScreen:
             head[0] = in_bold("IN SHORT") if styled else "IN SHORT"
         last = [] if ends_text or self._case.is_empty else [cut(self._last(), width)]
         room = LINES - height([*head, *last], width)
-        placed = place(self._sections, room, width, "above" if ends_text else "-v")
+        placed = place(self.sections, room, width, "above" if ends_text else "-v")
         told = [[cut(heading, width), *lines] for heading, *lines in (one.lines() for one in placed)]
         if not styled:
             return [*head, *(line for lines in told for line in lines), *last]
@@ -102,7 +105,7 @@ class FirstScreen:
 
     def section(self, name: str, width: int | None, styled: bool = False) -> list[str]:
         """Return one section, whole; of one that has nothing to tell, that it has not."""
-        section = next((one for one in self._sections if one.name == name), None)
+        section = next((one for one in self.sections if one.name == name), None)
         less = [f"  - {self._less_severe(self._left_out[name])}"] if self._left_out[name] else []
         if section is None:
             return [*fold(SECTIONS[name], width, "", "  "), *less]
@@ -224,7 +227,7 @@ class FirstScreen:
 
     def _findings(self) -> str:
         """Count what the rules found, and say what is not down."""
-        told = {section.name for section in self._sections}
+        told = {section.name for section in self.sections}
         left_out = self._left_out.total()
         less = f" {self._less_severe(left_out)}." if left_out else ""
         if not told and not less:
@@ -244,7 +247,7 @@ class FirstScreen:
         return f"and {self._ending.cared_for}" if self._ending.cared_for else ""
 
     def _last(self) -> str:
-        has_commands = any(e.step is not None and e.step.is_command for s in self._sections for e in s.entries)
+        has_commands = any(e.step is not None and e.step.is_command for s in self.sections for e in s.entries)
         before = ", and of each command what to know before it is run" if has_commands else ""
         where = f" {IN_A_SESSION}" if has_commands and only_profiles(self._case) else ""
         return f"More: -v tells all{before}.{where}"

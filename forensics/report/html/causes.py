@@ -46,7 +46,11 @@ class SubjectView:
 
 @dataclass(slots=True)
 class Cause:
-    """One finding, or one group of broken chains that no finding speaks of."""
+    """One finding, or one group of broken chains that no finding speaks of.
+
+    Attributes:
+        services: What uses the keys that it is about, by which causes are filtered.
+    """
 
     anchor: str
     severity: str
@@ -63,6 +67,7 @@ class Cause:
     conditions: tuple[ConditionValue, ...] = ()
     paths: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    services: list[str] = field(default_factory=list)
 
 
 def passages(blocks: Iterable[Block]) -> list[Passage]:
@@ -95,10 +100,32 @@ class Causes:
         self.information = [self._cause(finding) for finding in self.index.information()]
         for number, cause in enumerate((*self.root, *self.information), 1):
             cause.anchor = f"f{number}"
+        self.anchors = self._anchors()
         self._judged = self._by_section()
         for findings, causes in ((self.index.causes(), self.root), (self.index.information(), self.information)):
             for finding, cause in zip(findings, causes, strict=False):
                 self._tell(finding, Told(cause.title, cause.anchor))
+
+    @property
+    def services(self) -> list[str]:
+        """Everything by which causes are filtered, in order."""
+        return sorted({name for cause in (*self.root, *self.information) for name in cause.services})
+
+    @property
+    def severities(self) -> set[str]:
+        """Severities that there are."""
+        return {cause.severity for cause in (*self.root, *self.information)}
+
+    def _anchors(self) -> dict[str, Told]:
+        """Return where the page tells of each finding; of a consequence where it tells of its cause."""
+        anchors: dict[str, Told] = {}
+        for findings, causes in ((self.index.causes(), self.root), (self.index.information(), self.information)):
+            for finding, cause in zip(findings, causes, strict=False):
+                told = Told(cause.title, cause.anchor)
+                anchors[finding.id] = told
+                for other in self.index.consequences(finding):
+                    anchors.setdefault(other.id, told)
+        return anchors
 
     def deadly(self) -> list[str]:
         """Return the titles of what killed keys: causes that speak of a key that is broken, the worst first."""
@@ -133,7 +160,13 @@ class Causes:
         cause.conditions = finding.conditions
         cause.paths = list(dict.fromkeys(e.source_path for e in finding.evidence if e.source_path))[:MOST_PATHS]
         cause.references = [r for r in finding.references if r.startswith("https://")]
+        cause.services = self._services([finding, *self.index.consequences(finding)])
         return cause
+
+    def _services(self, findings: Iterable[Finding]) -> list[str]:
+        used = [use for finding in findings for use in self.chains.facts.uses(self.index.chains(finding))]
+        named = (s.label for f in findings if f.subject_table == "certificate_use" for s in f.subjects)
+        return list(dict.fromkeys([*used, *named]))[:MOST_SUBJECTS]
 
     def _short(self, finding: Finding) -> Cause:
         machine_id = finding.machine_id

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
+from typing import Any
+
+from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.packed import packed
 from forensics.report.reason import reason_of
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import told_time
 
-MOST = 1000
-"""Chains that are drawn."""
+MOST = 20_000
+"""Display: chains on the page, which draws so many of a group at a time as :data:`DRAWN` says."""
+DRAWN = 50
+"""Display: chains of a group that are drawn at a time."""
 
 _TITLES = {
     "certificate": "Certificate",
@@ -120,6 +126,31 @@ class ChainView:
     causes: list[Told] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ChainGroup:
+    """Chains of one kind.
+
+    Attributes:
+        name: One of :data:`GROUPS`.
+        views: All of them.
+        t: The language.
+    """
+
+    name: str
+    views: Sequence[ChainView]
+    t: Catalogue
+
+    @property
+    def drawn(self) -> Sequence[ChainView]:
+        """Those that the page draws at first."""
+        return self.views[:DRAWN]
+
+    @property
+    def packed(self) -> Markup:
+        """The others, as ``report.js`` draws them; empty where there are none."""
+        return packed([_as_data(view, self.t) for view in self.views[DRAWN:]]) if self.views[DRAWN:] else Markup()
+
+
 class ChainViews:
     """The chains of a case, the broken ones first.
 
@@ -160,10 +191,10 @@ class ChainViews:
         """Return where the chain of a thumbprint or key file is drawn."""
         return self._by_identity.get((machine_id, identity)) if identity else None
 
-    def grouped(self) -> list[tuple[str, list[ChainView]]]:
+    def grouped(self) -> list[ChainGroup]:
         """Return the groups that are not empty."""
         groups = {name: [view for view in self.all if view.group == name] for name in GROUPS}
-        return [(name, views) for name, views in groups.items() if views]
+        return [ChainGroup(name, views, self.t) for name, views in groups.items() if views]
 
     def store(self, chain: KeyChainRow) -> str:
         """Say in which store of whom a certificate lies."""
@@ -286,6 +317,33 @@ class ChainViews:
         if path and detail.endswith("\\" + path.replace("/", "\\")):
             detail = ""  # the file that was read, whose path stands there already
         return LinkView(name, title, value, state, self.t.sentence(detail), path, time)
+
+
+def _as_data(view: ChainView, t: Catalogue) -> list[Any]:
+    """Return a chain as the script knows it, in the words that ``report.html.j2`` puts around its values."""
+    is_explained = view.group != "usable"
+    known = t("Known {how}", how=view.known_by)
+    if view.recoverable:
+        known += f" · {t('recoverable from this disk: {answer}', answer=view.recoverable)}"
+    links = []
+    for link in view.links:
+        written = t(", written {time}", time=link.time) if link.time else ""
+        where = view.links[link.same - 1].title if link.same else link.path
+        links.append([link.state, link.title, link.value, link.detail, where, written, link.same])
+    return [
+        view.anchor,
+        view.label,
+        view.machine,
+        view.store,
+        view.validity,
+        int(view.is_expired),
+        view.thumbprint,
+        view.why if is_explained and not view.causes else "",
+        view.found_in if is_explained else "",
+        known,
+        [[told.title, told.anchor] for told in view.causes] if is_explained else [],
+        links,
+    ]
 
 
 def group_of(chain: KeyChainRow) -> str:

@@ -16,8 +16,7 @@ MOST_NAMED = 3
 STATES = {"examined": "examined", "older_state": "older state", "not_examined": "not examined"}
 _COLUMNS = (
     "State",
-    "Disk",
-    "Machine",
+    "Machine, disk",
     "Not examined",
     "Role",
     "Services down",
@@ -39,9 +38,8 @@ def _cells(row: DiskRow, t: Catalogue) -> list[Cell]:
     lacks = " ".join(t.sentence(reason) for reason in row.not_examined)
     head = [
         Cell(t(STATES[row.state]), "short" if row.state == "examined" else "short state-undecided"),
-        Cell(row.source, "code"),
-        Cell(row.machine or "–", "short"),
-        Cell(lacks, "name state-undecided" if lacks else ""),
+        Cell(row.machine or "–", "machine", below=row.source),
+        Cell(lacks, "told state-undecided" if lacks else ""),
     ]
     if row.state == "not_examined":
         return [*head, *(Cell("–") for _ in range(6))]
@@ -50,9 +48,9 @@ def _cells(row: DiskRow, t: Catalogue) -> list[Cell]:
     return [
         *head,
         Cell(t.join(t.sentence(role) for role in row.roles), "issuer"),
-        Cell(f"{len(row.down)}: {t.join(row.down[:MOST_NAMED])}{more}", "name state-dead") if row.down else Cell("0"),
+        Cell(f"{len(row.down)}: {t.join(row.down[:MOST_NAMED])}{more}", "told state-dead") if row.down else Cell("0"),
         Cell(str(row.dead), "state-dead" if row.dead else ""),
         Cell(str(row.savable), "state-usable" if row.savable else ""),
-        Cell(ends, "name" if row.next_end else ""),
-        Cell("; ".join(t.sentence(blocker) for blocker in row.blockers), "name" if row.blockers else ""),
+        Cell(ends, "told" if row.next_end else ""),
+        Cell("; ".join(t.sentence(blocker) for blocker in row.blockers), "told" if row.blockers else ""),
     ]

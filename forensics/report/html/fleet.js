@@ -1,8 +1,8 @@
+// The table of a fleet: its rows are data in the page, made when they come into sight, filtered and sorted.
 (() => {
-  'use strict';
-  const root = document.documentElement;
-  root.classList.add('js');
-  const { words, states, severities, rows } = JSON.parse(document.getElementById('data').textContent);
+  const { made, lists } = page;
+  const { words, states, severities, severityWords, texts, rows } = JSON.parse(document.getElementById('data').textContent);
+  const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const names = Object.keys(states);
   const by = (id) => document.getElementById(id);
   const list = (numbers) => numbers.map((number) => words[number]);
@@ -20,53 +20,46 @@
     row.marks = new Set([...row.rules, ...row.kinds]);
   });
 
-  const made = (name, text = '', kind = '') => {
-    const element = document.createElement(name);
-    element.textContent = text;
-    if (kind) element.className = kind;
-    return element;
-  };
   const headings = [...document.querySelectorAll('#t-disks thead button')].map((button) => button.textContent);
   const count = (number) => (number < 0 ? '–' : String(number));
   const body = document.querySelector('#t-disks tbody');
 
   const facts = (row) => {
-    const tr = made('tr', '', 'facts');
+    const tr = made('tr', 'facts');
     const td = made('td');
     td.colSpan = headings.length;
     const cell = made('div');
     td.append(cell);
     const part = (title, items, total) => {
       if (!items.length) return;
-      cell.append(made('p', total > items.length ? `${title} (${items.length} of ${total}):` : `${title}:`));
+      cell.append(made('p', '', total > items.length ? say(texts.part, { title, shown: items.length, total }) : `${title}:`));
       const ul = made('ul');
-      items.forEach((item) => { const li = made('li'); li.append(made('bdi', item)); ul.append(li); });
+      items.forEach((item) => { const li = made('li'); li.append(made('bdi', '', item)); ul.append(li); });
       cell.append(ul);
     };
     const place = made('p');
-    place.append(made('code', row.disk), made('span', row.product ? ` ${row.product}` : ''));
+    place.append(made('code', '', row.disk), made('span', '', row.product ? ` ${row.product}` : ''));
     cell.append(place);
-    part('Not examined, or in part', row.gaps, row.lacks);
-    part('Services down', row.down, row.downs);
-    part('When moved or cloned', row.blockers, row.blocks);
-    part('Rules that found something', row.rules, row.rules.length);
-    if (row.dead >= 0) cell.append(made('p',
-      `Dead keys: ${row.dead}, of which nothing has taken over from ${row.missed}. Undecided: ${row.undecided}.`));
-    const drill = made('p', 'All of this disk: ');
+    part(texts.gaps, row.gaps, row.lacks);
+    part(texts.down, row.down, row.downs);
+    part(texts.blockers, row.blockers, row.blocks);
+    part(texts.rules, row.rules, row.rules.length);
+    if (row.dead >= 0) cell.append(made('p', '', say(texts.keys, row)));
+    const drill = made('p', '', `${texts.all} `);
     if (row.page) {
-      const link = made('a', 'its own report');
+      const link = made('a', '', texts.own);
       link.href = row.page;
       drill.append(link);
-    } else drill.append(made('code', `keymortem fleet report DATASET --disk ${row.key}`));
+    } else drill.append(made('code', '', `keymortem fleet report DATASET --disk ${row.key}`));
     cell.append(drill);
     tr.append(td);
     return tr;
   };
 
   const shownRow = (row) => {
-    const tr = made('tr', '', `row-${row.state}`);
+    const tr = made('tr', `row-${row.state}`);
     const add = (text, kind = '') => {
-      const cell = made('td', text, text === '' ? `${kind} empty` : kind);
+      const cell = made('td', text === '' ? `${kind} empty` : kind, text);
       cell.dataset.heading = headings[tr.cells.length];
       tr.append(cell);
       return cell;
@@ -75,7 +68,7 @@
     add(states[row.state] || row.state, row.state === 'examined' ? 'short' : 'short state-undecided');
     const machine = add('', 'machine');
     machine.classList.remove('empty');
-    const button = made('button', row.machine || '–', 'open');
+    const button = made('button', 'open', row.machine || '–');
     button.type = 'button';
     button.setAttribute('aria-expanded', 'false');
     button.addEventListener('click', () => {
@@ -83,16 +76,17 @@
       button.setAttribute('aria-expanded', String(open));
       if (open) tr.after(facts(row)); else tr.nextElementSibling.remove();
     });
-    machine.append(button);
-    add(row.disk.split(/[\\/]/).pop(), 'path').title = row.disk;
-    add(row.gaps.length ? row.gaps[0] + (row.lacks > 1 ? ` and ${row.lacks - 1} more` : '') : '', row.gaps.length ? 'wide state-undecided' : '');
-    add(row.roles.join(', '), 'role');
-    add(row.worst < 0 ? '' : severities[row.worst], row.worst >= 0 && row.worst < 2 ? 'state-dead' : '');
-    add(was ? (row.downs ? `${row.downs}: ${row.down[0]}${row.downs > 1 ? ' …' : ''}` : '0') : '–', row.downs ? 'wide state-dead' : '');
+    const disk = made('div', 'below', row.disk.split(/[\\/]/).pop());
+    disk.title = row.disk;
+    machine.append(button, disk);
+    add(row.gaps.length ? row.gaps[0] + (row.lacks > 1 ? say(texts.more, { count: row.lacks - 1 }) : '') : '', row.gaps.length ? 'wide-text state-undecided' : '');
+    add(row.roles.join(texts.between), 'role');
+    add(row.worst < 0 ? '' : severityWords[row.worst], row.worst >= 0 && row.worst < 2 ? 'state-dead' : '');
+    add(was ? (row.downs ? `${row.downs}: ${row.down[0]}${row.downs > 1 ? ' …' : ''}` : '0') : '–', row.downs ? 'wide-text state-dead' : '');
     add(count(row.dead), row.dead > 0 ? 'number state-dead' : 'number');
     add(count(row.savable), row.savable > 0 ? 'number state-usable' : 'number');
-    add(row.ends ? `${row.ends} ${row.endsOf}${row.inUse ? '' : ' (not known to be used)'}` : '', row.ends ? 'wide' : '');
-    add(row.blockers.join('; '), row.blockers.length ? 'wide' : '');
+    add(row.ends ? `${row.ends} ${row.endsOf}${row.inUse ? '' : ` ${texts.unused}`}` : '', row.ends ? 'wide-text' : '');
+    add(row.blockers.join('; '), row.blockers.length ? 'wide-text' : '');
     return tr;
   };
 
@@ -103,21 +97,31 @@
   const more = by('more');
   const show = (upto) => {
     const part = document.createDocumentFragment();
-    for (; made_ < Math.min(upto, kept.length); made_ += 1) part.append(shownRow(kept[made_]));
+    for (; made_ < Math.min(upto, kept.length); made_ += 1) part.append(kept[made_].shown = shownRow(kept[made_]));
     body.append(part);
-    more.textContent = made_ < kept.length ? `${kept.length - made_} more rows below` : '';
+    more.textContent = made_ < kept.length ? say(texts.below, { count: kept.length - made_ }) : '';
   };
   new IntersectionObserver((seen) => {
     if (seen.some((one) => one.isIntersecting) && made_ < kept.length) show(made_ + STEP);
   }, { rootMargin: '600px' }).observe(more);
-  addEventListener('beforeprint', () => show(2000));
+  // On paper every row tells all that its cells cut short.
+  lists.disks = {
+    bring: () => false,
+    spread: () => {
+      show(kept.length);
+      kept.forEach((row) => {
+        if ((row.downs > 1 || row.lacks > 1) && row.shown.nextElementSibling?.className !== 'facts') row.shown.after(facts(row));
+      });
+    },
+    gather: () => apply(),
+  };
 
   const chosen = { words: [], state: '', role: '', severity: '', only: '', mark: '' };
-  const order = new Intl.Collator('en', { numeric: true }).compare;
+  const order = new Intl.Collator(page.root.lang, { numeric: true }).compare;
   let sorting = { by: '', down: false };
   const value = {
-    state: (row) => states[row.state] || '', machine: (row) => row.machine, disk: (row) => row.disk,
-    gaps: (row) => row.lacks, role: (row) => row.roles.join(', '), severity: (row) => (row.worst < 0 ? 9 : row.worst),
+    state: (row) => states[row.state] || '', machine: (row) => row.machine,
+    gaps: (row) => row.lacks, role: (row) => row.roles.join(' '), severity: (row) => (row.worst < 0 ? 9 : row.worst),
     down: (row) => row.downs, dead: (row) => row.dead, savable: (row) => row.savable,
     ends: (row) => row.ends || '9999', blockers: (row) => row.blocks,
   };
@@ -141,18 +145,18 @@
     body.textContent = '';
     made_ = 0;
     show(STEP);
-    by('shown').value = `${kept.length} of ${all.length}${mark ? `, of ${mark}` : ''}`;
+    by('shown').value = say(texts.shown, { shown: kept.length, total: all.length }) + (mark ? ` (${mark})` : '');
   };
 
   const fill = (id, options) => options.forEach(([word, text]) => {
-    const option = made('option', text);
+    const option = made('option', '', text);
     option.value = word;
     by(id).append(option);
   });
   const present = new Set(all.map((row) => row.state));
   fill('state', names.filter((name) => present.has(name)).map((name) => [name, states[name]]));
   fill('role', [...new Set(all.flatMap((row) => row.roles))].sort(order).map((role) => [role, role]));
-  fill('severity', severities.slice(0, -1).map((name, n) => [name, n ? `${name} or worse` : name]));
+  fill('severity', severities.slice(0, -1).map((name, n) => [name, n ? say(texts.worse, { severity: severityWords[n] }) : severityWords[n]]));
   by('words').addEventListener('input', () => {
     chosen.words = by('words').value.toLowerCase().split(/\s+/).filter(Boolean);
     chosen.mark = '';

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -23,7 +24,9 @@ from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.disks import disk_table
 from forensics.report.html.gaps import gaps_of
+from forensics.report.html.head import head_sections, headline
 from forensics.report.html.machines import machine_views
+from forensics.report.html.packed import LONGEST
 from forensics.report.html.tables import Tables
 from forensics.report.html.times import time_view
 from forensics.report.html.verdict import figures, next_to_end, sentences
@@ -32,13 +35,12 @@ from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.unanswered import unanswered_line
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
+from forensics.tables.finding import SEVERITIES
 from forensics.tables.sanitise import sanitise
 from forensics.tables.source import leaves
 
-LONGEST = 4000
-"""Characters of one value that the page shows."""
-
-
+_SEPARATORS = re.compile(r"(?<=[\\/_,;])|(?<=\d-)(?=\d{4})")
+"""After what a path or a security identifier may be broken; ``lists.js`` has the same."""
 DEAD_ELSEWHERE = "Dead: Windows cannot open them"
 """Title where there are profiles without their Windows: that is not on the disk."""
 GROUP_TITLES = {
@@ -66,19 +68,24 @@ def render_html(case: CaseTables) -> str:
     causes = Causes(case, chains, found, t)
     tables = Tables(case, chains, t)
     machines = virtual_machines(case)
+    first = head_sections(case, causes.anchors, t)
     return fill_page(
         "report.html.j2",
         t,
         {
             "case": case,
             "as_of": day(case.as_of),
+            "headline": headline(first, t),
             "verdict": sentences(case, found, causes, t),
+            "first": first,
             "figures": figures(case, found, t),
             "next": next_to_end(case, chains, t),
             "ahead": SOON.days,
             "unanswered": t.sentence(unanswered_line(case)),
             "causes": causes.root,
             "information": causes.information,
+            "severities": [name for name in SEVERITIES if name in causes.severities],
+            "services": causes.services,
             "chains": chains,
             "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
             "disks": disk_table(case, t) if has_several_disks(case.sources) else None,
@@ -94,6 +101,7 @@ def render_html(case: CaseTables) -> str:
                 "reasons": [*map(t.sentence, former_lines(case)), *reasons(case.sources)],
             },
         },
+        scripts=("lists.js", "report.js", "timeline.js"),
     )
 
 
@@ -115,7 +123,7 @@ def fill_page(
     template: str,
     t: Catalogue,
     values: Mapping[str, Any],
-    script_of: str | None = "report.js",
+    scripts: Sequence[str] = (),
     further_style: str | None = None,
 ) -> str:
     """Fill a template of this package, with the style and the script that its Content-Security-Policy permits.
@@ -124,13 +132,15 @@ def fill_page(
         template: Its name.
         t: The language.
         values: What stands in it.
-        script_of: File of the script that the page runs; None for none at all.
+        scripts: Files of the scripts that the page runs after ``shell.js``, which every page has.
         further_style: File of a style beside that of the report.
     """
-    style, script = _asset("report.css"), _asset(script_of) if script_of else ""
+    style, script = _asset("report.css"), "".join(map(_asset, ("shell.js", *scripts)))
     style += _asset(further_style) if further_style else ""
-    scripts = f"script-src {_source(script)}; " if script else ""
-    policy = f"default-src 'none'; style-src {_source(style)}; {scripts}base-uri 'none'; form-action 'none'"
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
     page = _environment().get_template(template)
     return page.render(t=t, style=Markup(style), script=Markup(script), policy=policy, **values)
 
@@ -142,7 +152,7 @@ def _shown(value: object) -> object:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("forensics.report.html", ""),
         autoescape=True,
         finalize=_shown,
@@ -150,9 +160,16 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["broken"] = _broken
+    return environment
 
 
-@lru_cache(maxsize=4)
+def _broken(value: object) -> Markup:
+    """Return a text that may be broken after separators, and nowhere else in a word."""
+    return Markup("<wbr>").join(_SEPARATORS.split(str(_shown(value))))
+
+
+@lru_cache(maxsize=8)
 def _asset(name: str) -> str:
     return (files("forensics.report.html") / name).read_text(encoding="utf-8")
 

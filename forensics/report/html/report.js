@@ -1,8 +1,7 @@
-'use strict';
+// Chains and causes of the report.
 (() => {
-  const root = document.documentElement;
-  const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
-  root.classList.add('js');
+  const { all, made } = page;
+  const texts = document.getElementById('chains').dataset;
 
   // Chains: a link shows where its fact was read.
   const openFact = (button) => {
@@ -12,210 +11,106 @@
     const other = button.closest('ol').children[place.dataset.as - 1].querySelector('.read');
     place.replaceWith(other.cloneNode(true));
   };
+  const isOpen = (button) => button.getAttribute('aria-expanded') === 'true';
   const toggle = (button, open) => {
     button.setAttribute('aria-expanded', String(open));
     if (open && button.nextElementSibling) openFact(button);
   };
-  const isOpen = (button) => button.getAttribute('aria-expanded') === 'true';
-  all('.links').forEach((links) => {
-    const buttons = all('button', links);
-    buttons.forEach((button, n) => {
-      toggle(button, false);
-      button.addEventListener('click', () => {
-        const open = !isOpen(button);
-        buttons.forEach((other) => toggle(other, false));
-        toggle(button, open);
-      });
-      button.addEventListener('keydown', (event) => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (step && buttons[n + step]) { buttons[n + step].focus(); event.preventDefault(); }
-      });
-    });
-  });
-  all('[data-open="chains"]').forEach((button) => button.addEventListener('click', () => {
-    const open = !isOpen(button);
-    toggle(button, open);
-    all('.links button').forEach((link) => toggle(link, open));
+  const everything = document.querySelector('[data-open="chains"]');
+  const dress = (chains) => chains.forEach((chain) => all('.links button', chain).forEach((button) => {
+    if (!button.hasAttribute('aria-expanded') || isOpen(everything)) toggle(button, isOpen(everything));
   }));
-
-  // A link to something that lies in closed groups opens them.
-  const reveal = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (!target) return;
-    target.hidden = false;
-    for (let at = target; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
-    target.scrollIntoView();
+  const drawn = (row, read) => {
+    const [anchor, label, machine, store, validity, isExpired, thumbprint, why, found, known, causes, links] = row;
+    const chain = made('article', 'chain');
+    chain.id = read(anchor);
+    const meta = made('p', 'meta');
+    const add = (...nodes) => meta.append(...(meta.childNodes.length ? [' · '] : []), ...nodes);
+    if (machine !== '') add(made('bdi', '', read(machine)));
+    add(made('bdi', '', read(store)));
+    if (validity !== '') add(made('span', isExpired ? 'state-expired' : '', read(validity)));
+    if (thumbprint !== '') add(made('code', '', read(thumbprint)));
+    const list = made('ol', `links n${links.length}`);
+    links.forEach(([state, title, value, detail, where, written, same]) => {
+      const fact = made('div', 'fact');
+      if (read(state) === 'broken') fact.append(made('p', 'here', texts.here));
+      if (detail !== '') fact.append(made('p', '', read(detail)));
+      if (same) {
+        const place = made('p', 'read', texts.as.replace('{link}', read(where)));
+        place.dataset.as = same;
+        fact.append(place);
+      } else if (where !== '') fact.append(made('p', 'read', `${texts.in} `, made('code', '', read(where)), read(written)));
+      else if (detail === '') fact.append(made('p', 'read', texts.nothing));
+      const button = made('button', '', made('b', '', read(title)), made('span', '', read(value)));
+      button.type = 'button';
+      list.append(made('li', `l-${read(state)}`, button, fact));
+    });
+    chain.append(made('h4', '', made('bdi', '', read(label))), meta, list);
+    if (causes.length) {
+      const because = made('p', 'because', `${texts.cause}: `);
+      causes.forEach(([title, target], n) => {
+        const link = made('a', '', read(title));
+        link.href = `#${read(target)}`;
+        because.append(...(n ? [' · '] : []), link);
+      });
+      chain.append(because);
+    } else if (why !== '') chain.append(made('p', 'why', read(why)));
+    if (found !== '') chain.append(made('p', 'why', `${texts.found} `, made('code', '', read(found))));
+    chain.append(made('p', 'meta', read(known)));
+    return chain;
   };
-  addEventListener('hashchange', reveal);
-  document.addEventListener('click', (event) => {
-    const link = event.target.closest('a[href^="#"]');
-    if (link && link.hash === location.hash) reveal();
+  all('#chains .list').forEach((body) => {
+    const name = body.dataset.list;
+    const told = (row, read) => [...row.slice(1, 5), ...row.slice(6, 10), ...row[10].map((cause) => cause[0]),
+      ...row[11].flatMap((link) => link.slice(1, 6))].map(read);
+    listOf(name, body, Number(body.dataset.step), {
+      draw: drawn, told, dress, total: Number(body.dataset.total), idOf: (row) => row[0],
+    });
+    dress(Array.from(body.children));
   });
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('.links button');
+    if (!button) return;
+    const open = !isOpen(button);
+    all('button', button.closest('.links')).forEach((other) => toggle(other, false));
+    toggle(button, open);
+  });
+  document.addEventListener('keydown', (event) => {
+    const button = event.target.closest('.links button');
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!button || !step) return;
+    const buttons = all('button', button.closest('.links'));
+    const next = buttons[buttons.indexOf(button) + step];
+    if (next) { next.focus(); event.preventDefault(); }
+  });
+  if (everything) everything.addEventListener('click', () => {
+    toggle(everything, !isOpen(everything));
+    all('.links button').forEach((link) => toggle(link, isOpen(everything)));
+  });
+  addEventListener('beforeprint', () => all('.links [data-as]').forEach((place) => openFact(place.closest('li').firstElementChild)));
 
-  // Filters.
-  const filters = {};
-  const apply = (name) => {
-    const { words, column, value } = filters[name];
-    const rows = name === 'chains' ? all('.chain') : all(`#t-${name} tbody tr`);
+  // Causes: by severity, service and words.
+  const fields = all('[data-causes]');
+  const causes = all('#causes .cause');
+  const filterCauses = () => {
+    const [severity, service, words] = ['severity', 'service', 'words'].map((name) =>
+      fields.find((field) => field.dataset.causes === name)?.value || '');
+    const parts = words.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    rows.forEach((row) => {
-      const text = row.textContent.toLowerCase();
-      const fits = words.every((word) => text.includes(word)) && (!value || row.cells[column].textContent === value);
-      row.hidden = !fits;
+    causes.forEach((cause) => {
+      const text = cause.textContent.toLowerCase();
+      const fits = (!severity || cause.dataset.severity === severity) &&
+        (!service || cause.dataset.services.split(' ').includes(service)) && parts.every((part) => text.includes(part));
+      cause.hidden = !fits;
       shown += fits;
     });
-    all(`[data-count="${name}"]`).forEach((output) => {
-      output.value = output.dataset.text.replace('{shown}', shown).replace('{total}', rows.length);
-    });
-    if (name === 'chains') all('#chains .group').forEach((group) => {
-      const some = all('.chain', group).some((chain) => !chain.hidden);
-      group.hidden = !some;
-      if (some && words.length) group.open = true;
-    });
+    const output = document.querySelector('[data-count="causes"]');
+    output.value = output.dataset.text.replace('{shown}', shown).replace('{total}', causes.length);
+    const information = document.getElementById('information');
+    if (!information) return;
+    const some = all('.cause', information).some((cause) => !cause.hidden);
+    information.hidden = !some;
+    if (some && (severity || service || parts.length)) information.open = true;
   };
-  const filterOf = (name) => (filters[name] ||= { words: [], column: 0, value: '' });
-  all('[data-filter]').forEach((input) => input.addEventListener('input', () => {
-    filterOf(input.dataset.filter).words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    apply(input.dataset.filter);
-  }));
-  all('[data-choose]').forEach((select) => select.addEventListener('change', () => {
-    Object.assign(filterOf(select.dataset.choose), { column: Number(select.dataset.column), value: select.value });
-    apply(select.dataset.choose);
-  }));
-
-  // Sorting.
-  const order = new Intl.Collator(root.lang, { numeric: true }).compare;
-  all('.sort').forEach((button) => button.addEventListener('click', () => {
-    const heading = button.closest('th');
-    const down = heading.getAttribute('aria-sort') === 'ascending';
-    const body = heading.closest('table').tBodies[0];
-    const column = Number(button.dataset.sort);
-    const keyed = Array.from(body.rows, (row) => [row.cells[column].textContent, row]);
-    keyed.sort((a, b) => (down ? order(b[0], a[0]) : order(a[0], b[0])));
-    body.append(...keyed.map((pair) => pair[1]));
-    all('th', heading.parentElement).forEach((other) => other.removeAttribute('aria-sort'));
-    heading.setAttribute('aria-sort', down ? 'descending' : 'ascending');
-  }));
-
-  // Commands are copied with one press.
-  all('.copy').forEach((button) => {
-    button.hidden = false;
-    const label = button.textContent;
-    button.addEventListener('click', async () => {
-      const code = button.parentElement.querySelector('code');
-      try {
-        await navigator.clipboard.writeText(code.textContent);
-      } catch {
-        getSelection().selectAllChildren(code);
-        document.execCommand('copy');
-      }
-      button.textContent = '✓';
-      setTimeout(() => { button.textContent = label; }, 1500);
-    });
-  });
-
-  // The time line: marks are moved, not drawn anew; only the scale is.
-  const drawing = document.getElementById('drawing');
-  if (!drawing) return;
-  const limits = [Number(drawing.dataset.first), Number(drawing.dataset.last)];
-  const now = Number(drawing.dataset.now);
-  const marks = all('circle', drawing).map((mark) => [Number(mark.dataset.d), mark]);
-  const scale = drawing.querySelector('.scale');
-  const date = (day) => new Date(day * 864e5);
-  let [from, to] = limits;
-  const at = (day) => (100 * (day - from)) / (to - from);
-  const svg = (name, attributes, text = '') => {
-    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
-    Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
-    made.textContent = text;
-    return made;
-  };
-  const ticks = () => {
-    const most = Math.max(3, drawing.clientWidth / 70);
-    const months = [1, 3, 6, 12, 24, 60, 120, 240, 600, 1200].find((step) => (to - from) / (30.44 * step) <= most) || 2400;
-    if ((to - from) / 30.44 < 2.5) {
-      const step = [1, 2, 5, 10, 20].find((days) => (to - from) / days <= most) || 30;
-      const first = Math.ceil(from / step) * step;
-      return Array.from({ length: Math.floor((to - first) / step) + 1 }, (_, n) => first + n * step)
-        .map((day) => [day, date(day).toISOString().slice(5, 10)]);
-    }
-    const found = [];
-    let month = Math.ceil((date(from).getUTCFullYear() * 12 + date(from).getUTCMonth() + 1) / months) * months;
-    for (; ; month += months) {
-      const day = Date.UTC(Math.floor(month / 12), month % 12, 1) / 864e5;
-      if (day > to) return found;
-      found.push([day, months < 12 ? date(day).toISOString().slice(0, 7) : String(Math.floor(month / 12))]);
-    }
-  };
-  const draw = () => {
-    marks.forEach(([day, mark]) => {
-      const x = at(day);
-      mark.setAttribute('cx', `${x}%`);
-      mark.style.display = x < -2 || x > 102 ? 'none' : '';
-    });
-    all('.now line', drawing).forEach((line) => ['x1', 'x2'].forEach((end) => line.setAttribute(end, `${at(now)}%`)));
-    scale.replaceChildren(...ticks().filter(([day]) => at(day) > 1.5 && at(day) < 98.5).flatMap(([day, text]) => [
-      svg('line', { x1: `${at(day)}%`, x2: `${at(day)}%`, y1: 18, y2: '100%' }),
-      svg('text', { x: `${at(day)}%`, y: 13 }, text),
-    ]));
-    document.getElementById('span').value = [from, to].map((day) => date(day).toISOString().slice(0, 10)).join(' – ');
-  };
-  const show = (begin, end) => {
-    const length = Math.min(Math.max(end - begin, 7), limits[1] - limits[0]);
-    const middle = (begin + end) / 2;
-    from = Math.min(Math.max(middle - length / 2, limits[0]), limits[1] - length);
-    to = from + length;
-    draw();
-  };
-  const zoom = (factor, centre = (from + to) / 2) =>
-    show(centre - (centre - from) * factor, centre + (to - centre) * factor);
-  const move = (share) => show(from + (to - from) * share, to + (to - from) * share);
-  const actions = {
-    in: () => zoom(0.5), out: () => zoom(2), left: () => move(-0.3), right: () => move(0.3),
-    all: () => show(...limits), past: () => show(limits[0], now + 30), ahead: () => show(now - 30, limits[1]),
-    year: () => show(now - 30, now + 366),
-  };
-  all('[data-zoom]').forEach((button) => button.addEventListener('click', actions[button.dataset.zoom]));
-  const keys = { '+': 'in', '=': 'in', '-': 'out', ArrowLeft: 'left', ArrowRight: 'right', Home: 'all' };
-  drawing.addEventListener('keydown', (event) => {
-    if (keys[event.key] && !event.ctrlKey) { actions[keys[event.key]](); event.preventDefault(); }
-  });
-  drawing.addEventListener('wheel', (event) => {
-    if (!event.ctrlKey && !event.shiftKey) return; // else the page scrolls
-    event.preventDefault();
-    const box = drawing.getBoundingClientRect();
-    const centre = from + ((to - from) * (event.clientX - box.left)) / box.width;
-    zoom((event.deltaY || event.deltaX) > 0 ? 1.3 : 1 / 1.3, centre);
-  }, { passive: false });
-  const dayOf = (mark) => date(Number(mark.dataset.d)).toISOString().slice(0, 10);
-  drawing.addEventListener('pointerover', (event) => {
-    const mark = event.target.closest('circle');
-    if (!mark || mark.firstChild) return;
-    const lane = drawing.dataset[mark.parentElement.dataset.lane];
-    const told = all('#t-events tbody tr').filter((row) => row.cells[0].textContent.startsWith(dayOf(mark)) &&
-      row.cells[1].textContent === lane).map((row) => row.cells[2].textContent);
-    mark.append(svg('title', {}, [dayOf(mark), ...told.slice(0, 5), ...(told.length > 5 ? ['…'] : [])].join('\n')));
-  });
-  let held = null;
-  drawing.addEventListener('pointerdown', (event) => { held = { x: event.clientX, from, to, moved: false }; });
-  addEventListener('pointermove', (event) => {
-    if (!held) return;
-    const shift = ((held.x - event.clientX) / drawing.clientWidth) * (held.to - held.from);
-    held.moved ||= Math.abs(held.x - event.clientX) > 4;
-    if (held.moved) show(held.from + shift, held.to + shift);
-  });
-  addEventListener('pointerup', (event) => {
-    const mark = held && !held.moved && event.target.closest && event.target.closest('circle');
-    held = null;
-    if (!mark) return;
-    // What happened that day stands in the table.
-    const input = document.querySelector('[data-filter="events"]');
-    input.value = dayOf(mark);
-    input.dispatchEvent(new Event('input'));
-    const table = document.getElementById('events');
-    table.open = true;
-    table.scrollIntoView({ block: 'nearest' });
-  });
-  addEventListener('resize', draw);
-  draw();
+  fields.forEach((field) => field.addEventListener(field.tagName === 'SELECT' ? 'change' : 'input', filterCauses));
 })();

@@ -7,11 +7,14 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
+from forensics.report.html.packed import PAGE, packed
 from forensics.report.uses import account_of, sentence_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import REQUEST, KeyChainRow
@@ -19,8 +22,8 @@ from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.timestamps import told_day
 from forensics.tables.use import CertificateUseRow
 
-MOST = 3000
-"""Rows of one table."""
+MOST = 20_000
+"""Display: rows of one table, which the page shows a few at a time."""
 
 VERDICTS = {
     "dead": "dead",
@@ -42,11 +45,13 @@ class Cell:
         text: What stands in it.
         kind: Empty, ``code`` for identifiers and paths, ``state-...`` for a coloured word.
         anchor: Where the page tells more.
+        below: An identifier or a path under it.
     """
 
     text: str
     kind: str = ""
     anchor: str | None = None
+    below: str = ""
 
 
 @dataclass(slots=True)
@@ -68,6 +73,16 @@ class TableView:
     rows: list[list[Cell]] = field(default_factory=list)
     choice_column: int = 0
     more: int = 0
+
+    @property
+    def drawn(self) -> list[list[Cell]]:
+        """Rows that the page shows at first."""
+        return self.rows[:PAGE]
+
+    @property
+    def packed(self) -> Markup:
+        """The other rows, as ``lists.js`` draws them; empty where there are none."""
+        return packed([_as_data(row) for row in self.rows[PAGE:]]) if self.rows[PAGE:] else Markup()
 
     @property
     def choices(self) -> list[str]:
@@ -98,26 +113,35 @@ class Tables:
 
     def certificates(self) -> TableView:
         """Return the certificates of every store."""
-        columns = ["Private key", "Subject", "Store", "Valid from", "Valid until", "Key", "Used by", "Issuer"]
+        columns = [
+            "Private key",
+            "Subject, thumbprint",
+            "Store",
+            "Valid from",
+            "Valid until",
+            "Key",
+            "Used by",
+            "Issuer",
+        ]
         rows = sorted(self.case.rows("certificate"), key=lambda r: (_place(r) not in self._chain_of, _end(r)))
-        return self._table("certificates", "Certificates", [*columns, "Thumbprint"], rows, self._certificate)
+        return self._table("certificates", "Certificates", columns, rows, self._certificate)
 
     def keys(self) -> TableView:
         """Return the key files."""
-        columns = ["Opens", "Container", "Kind", "Of", "Algorithm", "MachineGuid", "Exportable", "Made", "Access list"]
-        return self._table("keys", "Key files", [*columns, "File"], self.case.rows("key_file"), self._key)
+        columns = ["Opens", "Container, file", "Kind", "Algorithm", "MachineGuid", "Exportable", "Made", "Access list"]
+        return self._table("keys", "Key files", columns, self.case.rows("key_file"), self._key)
 
     def master_keys(self) -> TableView:
         """Return the master keys."""
-        columns = ["Opened by", "GUID", "Owner", "Half", "Preferred", "Backup", "Made", "Algorithms", "File"]
+        columns = ["Opened by", "GUID, file", "Owner", "Half", "Preferred", "Backup", "Made", "Algorithms"]
         return self._table("masterkeys", "Master keys", columns, self.case.rows("master_key"), self._master_key)
 
     def uses(self) -> TableView:
         """Return who uses which key, as which account; those that it would not open first."""
-        columns = ["Opens", "Used by", "Account", "Certainty", "Reason", "Thumbprint"]
+        columns = ["Opens", "Used by", "Account", "Certainty", "Reason", "Certificate, key file"]
         first = ("unusable", "unknown", "usable")
         rows = sorted(self.case.rows("certificate_use"), key=lambda row: first.index(row.opens))
-        return self._table("uses", "Who uses which key", [*columns, "File"], rows, self._use)
+        return self._table("uses", "Who uses which key", columns, rows, self._use)
 
     def _table(
         self, name: str, title: str, columns: list[str], rows: list[Any], cells: Callable[[Any], Iterable[Cell]]
@@ -135,7 +159,7 @@ class Tables:
         chain = self._chain_of.get(_place(row))
         group = group_of(chain) if chain else ""
         yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
-        yield Cell(row.subject or self.t("(no subject)"), "name")
+        yield Cell(row.subject or self.t("(no subject)"), "name", below=row.thumbprint)
         yield Cell(f"{row.store}, {row.store_scope}")
         yield Cell(_day(row.not_before), "date")
         ended = row.store.upper() != REQUEST and row.not_after is not None and row.not_after < self.case.as_of
@@ -143,7 +167,6 @@ class Tables:
         yield Cell(f"{row.key_algorithm or '?'} {row.key_bits or ''}", "short")
         yield Cell(", ".join(row.uses or ()))
         yield Cell(self.t("itself") if row.self_signed else row.issuer or "", "issuer")
-        yield Cell(row.thumbprint, "code")
 
     def _use(self, row: CertificateUseRow) -> Iterable[Cell]:
         anchor = self.chains.anchor_of(row.machine_id, row.thumbprint)
@@ -152,8 +175,7 @@ class Tables:
         yield Cell(account_of(row) or self.t("unknown"))
         yield Cell(self.t(row.certainty), "short")
         yield Cell(self.t.sentence(sentence_of(row.opens_reason)))
-        yield Cell(row.thumbprint or "", "code")
-        yield Cell(self.facts.path(row.machine_id, row.key_file_path), "code")
+        yield Cell(row.thumbprint or "", "code", below=self.facts.path(row.machine_id, row.key_file_path))
 
     def _key(self, row: KeyFileRow) -> Iterable[Cell]:
         chain = self._opens.get((row.machine_id, row.path.lower()))
@@ -161,16 +183,15 @@ class Tables:
         if chain is not None and group == "orphan":
             group = {"usable": "usable", "unusable": "dead"}.get(chain.verdict, "undecided")
         yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
-        yield Cell(row.container or "?", "name")
-        yield Cell(row.kind, "short")
-        yield Cell(f"{row.scope} {row.owner_sid or ''}" if row.scope == "user" else row.scope, "short")
+        yield Cell(row.container or "?", "name", below=self.facts.path(row.machine_id, row.path))
+        owner = f" {row.owner_sid}" if row.scope == "user" and row.owner_sid else ""
+        yield Cell(f"{row.kind}, {row.scope}{owner}")
         yield Cell(" ".join(str(v) for v in (row.algorithm, row.bits) if v), "short")
         current = {True: "the present one", False: "another", None: "–"}[row.guid_is_current]
         yield Cell(self.t(current), "state-dead" if row.guid_is_current is False else "")
         yield Cell(self.t(row.exportable))
         yield Cell(_day(row.created), "date")
         yield Cell(row.acl or "", "code")
-        yield Cell(self.facts.path(row.machine_id, row.path), "code")
 
     def _master_key(self, row: MasterKeyRow) -> Iterable[Cell]:
         state = {"current": "usable", "previous": "dead", "nothing": "dead", "not_tried": "none"}
@@ -178,14 +199,20 @@ class Tables:
         other = {"unreadable": "dead", "not_examined": "undecided"}
         colour = other.get(row.outcome) or state.get(row.unlocked_by, "usable")
         yield Cell(self.t(word), f"state-{colour}")
-        yield Cell(row.guid, "code")
+        yield Cell(row.guid, "code name", below=self.facts.path(row.machine_id, row.path))
         yield Cell(row.owner_sid or "?", "code")
         yield Cell(self.t(row.half) if row.half else self.t("user's own"))
         yield Cell(f"{self.t('yes')} ({_day(row.preferred_until)})" if row.preferred else "")
         yield Cell(self.t({"yes": "sound", "no": "damaged"}.get(row.intact, "unknown")))
         yield Cell(_day(row.created), "date")
         yield Cell(" / ".join(str(v) for v in (row.cipher_algorithm, row.hash_algorithm, row.rounds) if v))
-        yield Cell(self.facts.path(row.machine_id, row.path), "code")
+
+
+def _as_data(row: list[Cell]) -> list[Any]:
+    """Return a row as the script knows it: the kinds of its cells, where the one that is a link leads, the texts."""
+    kinds = "|".join(f"{cell.kind}@" if cell.anchor else cell.kind for cell in row)
+    anchor = next((cell.anchor for cell in row if cell.anchor), "")
+    return [kinds, anchor, *([cell.text, cell.below] if cell.below else cell.text for cell in row)]
 
 
 def _place(row: CertificateRow | KeyChainRow) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,11 @@ from forensics.report.moments import Moment, moments
 from forensics.tables.timestamps import in_zone, zone_name
 
 AHEAD = timedelta(days=3653)
-"""How far the drawing looks ahead."""
+"""How far the drawing can be moved ahead."""
+OPENS_BACK, OPENS_AHEAD = timedelta(days=731), timedelta(days=366)
+"""What it shows at first: the last two years and the next."""
+MOST_LANES = 30
+"""Display: machines with a lane of their own, those of which the most is known; all are in the table."""
 BACK = timedelta(days=30 * 365)
 LANE, TOP = 34, 26
 """Height of a lane, and of the scale above the first, in pixels."""
@@ -33,9 +38,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What happened in one lane on one day.
+    """What of one kind happened in one lane on one day.
 
     Attributes:
+        kind: Of :data:`LANES`: how it is coloured.
+        lane: Number of the lane.
         number: Days since 1970.
         x: Where it stands, percent of the drawing's width.
         y: Pixels.
@@ -43,6 +50,8 @@ class Mark:
         is_future: After the date of the examination.
     """
 
+    kind: str
+    lane: int
     number: int
     x: float
     y: int
@@ -55,26 +64,38 @@ class TimeView:
     """The drawing and its table.
 
     Attributes:
-        first: Left edge of the drawing, days since 1970.
-        last: Right edge.
+        first: How far the drawing can be moved to the left, days since 1970.
+        last: The same to the right.
+        begin: Its left edge at first.
+        end: Its right edge at first.
         now: The date of the examination.
         now_x: Where that stands, percent.
         years: Year and position of the scale's lines.
-        lanes: Kind, title and middle of each lane, pixels.
+        lanes: Title and middle of each lane, pixels: of each kind, or of each machine where there are several.
+        kinds: Kind and title of what the marks stand for.
+        by_machine: The lanes are machines.
         height: Pixels.
+        outside: Entries that are shown only where the drawing is moved.
+        without_lane: Machines that have none.
         earlier: Entries before the left edge.
         later: Entries after the right edge.
     """
 
     first: int
     last: int
+    begin: int
+    end: int
     now: int
     now_x: float
     table: TableView
     height: int
     years: list[tuple[int, float]] = field(default_factory=list)
-    lanes: list[tuple[str, str, int]] = field(default_factory=list)
-    marks: dict[str, list[Mark]] = field(default_factory=dict)
+    lanes: list[tuple[str, int]] = field(default_factory=list)
+    kinds: list[tuple[str, str]] = field(default_factory=list)
+    by_machine: bool = False
+    marks: list[Mark] = field(default_factory=list)
+    outside: int = 0
+    without_lane: int = 0
     earlier: int = 0
     later: int = 0
 
@@ -84,20 +105,57 @@ def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | 
     entries = moments(case)
     if not entries:
         return None
-    end = _capped(case.as_of, AHEAD)
-    shown = [e for e in entries if case.as_of - BACK <= e.time <= end]
-    begin = min([e.time for e in shown], default=case.as_of) - timedelta(days=90)
-    first, last, now = _number(begin), _number(end), _number(case.as_of)
-    present = [kind for kind in LANES if any(e.kind == kind for e in entries)]
+    ahead = _capped(case.as_of, AHEAD)
+    shown = [e for e in entries if case.as_of - BACK <= e.time <= ahead]
+    begin, end = case.as_of - OPENS_BACK, _capped(case.as_of, OPENS_AHEAD)
+    first = min([_number(begin), *(_number(e.time) - 90 for e in shown)])
+    lanes = _lanes(case, chains, shown, t)
+    height = TOP + LANE * len(lanes) + 8
     view = TimeView(
-        first, last, now, _x(now, first, last), _table(case, chains, entries, t), TOP + LANE * len(present) + 8
+        first,
+        max(_number(ahead), _number(end)),
+        _number(begin),
+        _number(end),
+        _number(case.as_of),
+        _x(_number(case.as_of), _number(begin), _number(end)),
+        _table(case, chains, entries, t),
+        height,
     )
-    view.lanes = [(kind, t(LANES[kind]), TOP + LANE * n + LANE // 2) for n, kind in enumerate(present)]
-    view.years = _years(begin, end, first, last)
-    view.marks = _marks(shown, view)
+    places = {key: n for n, key in enumerate(lanes)}
+    view.by_machine = _is_by_machine(case)
+    view.lanes = [(title, TOP + LANE * n + LANE // 2) for n, title in enumerate(lanes.values())]
+    view.kinds = [(kind, t(LANES[kind])) for kind in LANES if any(e.kind == kind for e in shown)]
+    view.years = _years(begin, end, view.begin, view.end)
+    drawn = [(places[key], e) for e in shown if (key := _lane_of(e, view.by_machine)) in places]
+    view.marks = _marks(drawn, view)
+    view.outside = sum(not view.begin <= _number(e.time) <= view.end for _, e in drawn)
+    view.without_lane = (
+        len({e.machine_id for e in shown if e.machine_id and e.machine_id not in places}) if view.by_machine else 0
+    )
     view.earlier = sum(e.time < case.as_of - BACK for e in entries)
-    view.later = sum(e.time > end for e in entries)
+    view.later = sum(e.time > ahead for e in entries)
     return view
+
+
+def _is_by_machine(case: CaseTables) -> bool:
+    return len(case.rows("machine")) > 1
+
+
+def _lane_of(entry: Moment, by_machine: bool) -> int | str:
+    return entry.machine_id if by_machine else entry.kind
+
+
+def _lanes(case: CaseTables, chains: ChainViews, shown: list[Moment], t: Catalogue) -> dict[int | str, str]:
+    """Return the titles of the lanes: kinds of one machine, or several machines in the order of the case."""
+    if not _is_by_machine(case):
+        return {kind: t(LANES[kind]) for kind in LANES if any(e.kind == kind for e in shown)}
+    counts = Counter(entry.machine_id for entry in shown)
+    told = {number for number, _ in counts.most_common(MOST_LANES)}
+    return {
+        row.machine_id: chains.facts.machine_name(row.machine_id)
+        for row in case.rows("machine")
+        if row.machine_id in told
+    }
 
 
 def _capped(moment: datetime, span: timedelta) -> datetime:
@@ -116,22 +174,17 @@ def _x(number: int, first: int, last: int) -> float:
 
 
 def _years(begin: datetime, end: datetime, first: int, last: int) -> list[tuple[int, float]]:
-    step = next(step for step in (1, 2, 5, 10, 20, 50) if (end.year - begin.year) / step <= 14 or step == 50)
-    years = (y for y in range(begin.year + 1, end.year + 1) if y % step == 0)
-    places = ((y, _x(_number(datetime(y, 1, 1, tzinfo=UTC)), first, last)) for y in years)
+    places = ((y, _x(_number(datetime(y, 1, 1, tzinfo=UTC)), first, last)) for y in range(begin.year + 1, end.year + 1))
     return [(y, x) for y, x in places if 1.5 < x < 98.5]
 
 
-def _marks(entries: list[Moment], view: TimeView) -> dict[str, list[Mark]]:
-    middle = {kind: y for kind, _, y in view.lanes}
-    days: dict[tuple[str, int], list[Moment]] = {}
-    for entry in entries:
-        days.setdefault((entry.kind, _number(entry.time)), []).append(entry)
-    marks: dict[str, list[Mark]] = {kind: [] for kind in middle}
-    for (kind, number), found in sorted(days.items(), key=lambda item: item[0]):
-        radius = min(12.0, 4 + 1.4 * (len(found) - 1) ** 0.5)
-        x = _x(number, view.first, view.last)
-        marks[kind].append(Mark(number, x, middle[kind], round(radius, 1), number > view.now))
+def _marks(entries: list[tuple[int, Moment]], view: TimeView) -> list[Mark]:
+    days = Counter((lane, entry.kind, _number(entry.time)) for lane, entry in entries)
+    marks = []
+    for (lane, kind, number), count in sorted(days.items()):
+        radius = min(12.0, 4 + 1.4 * (count - 1) ** 0.5)
+        x = _x(number, view.begin, view.end)
+        marks.append(Mark(kind, lane, number, x, view.lanes[lane][1], round(radius, 1), number > view.now))
     return marks
 
 

@@ -11,13 +11,14 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.machines import name_of
+from forensics.report.reason import reason_of
 from forensics.report.stores import no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.tables.sanitise import sanitise
 
-MOST_CAUSES = 3
-"""Display: causes, machines and services that the head of the page names."""
+MOST_MACHINES = 3
+"""Display: machines that the head of the page names; causes it names all."""
 MOST_ENDING = 1_000
 """Display: certificates that the list of the next to end holds."""
 
@@ -60,7 +61,7 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
     if not found.judged:
         return t.sentence(no_certificate(case))
     names = [name_of(machine, t) for machine in case.rows("machine")]
-    where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
+    where = t.join([sanitise(name) for name in names[:MOST_MACHINES]]) + (" …" if len(names) > MOST_MACHINES else "")
     broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
     undecided = t("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:
@@ -76,17 +77,12 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
             where=where,
             undecided=undecided,
         )
-    titles = causes.deadly()
-    quoted = t.join([t("“{title}”", title=title) for title in titles[:MOST_CAUSES]])
-    more = t(" and {count} more", count=len(titles) - MOST_CAUSES) if len(titles) > MOST_CAUSES else ""
-    cause = t("cause: {causes}", causes=quoted + more)
-    if len(titles) > 1:
-        cause = t("causes: {causes}", causes=quoted + more)
-    hit = Facts(case).uses(broken)
-    named = t.join([sanitise(use) for use in hit[:MOST_CAUSES]])
-    named += t(" and {count} more", count=len(hit) - MOST_CAUSES) if len(hit) > MOST_CAUSES else ""
-    services = t(" It hits {count} uses: {names}.", count=len(hit), names=named) if hit else ""
-    said = t(
+    facts = Facts(case)
+    reasons = (t.sentence(reason_of(chain, facts)).rstrip(".。") for chain in broken)
+    titles = causes.deadly() or list(dict.fromkeys(reasons))
+    quoted = t.join([t("“{title}”", title=title) for title in titles])
+    cause = t("causes: {causes}", causes=quoted) if len(titles) > 1 else t("cause: {causes}", causes=quoted)
+    return t(
         "{broken} of {total} private keys of {where} cannot be opened by Windows{undecided}; {cause}.",
         broken=len(broken),
         total=total,
@@ -94,7 +90,6 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
         undecided=undecided,
         cause=cause,
     )
-    return said + services
 
 
 @dataclass(frozen=True, slots=True)

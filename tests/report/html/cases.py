@@ -103,6 +103,26 @@ def _finding(number: int, name: str) -> Finding:
     )
 
 
+def broken_by(title: str, thumbprint: str) -> Finding:
+    """Return a finding that says why a key is broken."""
+    return Finding(
+        id=title,
+        rule="some-rule",
+        severity="high",
+        title=title,
+        verdict="match",
+        machine_id=1,
+        subject_table="key_chain",
+        subjects=(Subject(thumbprint, f"CN={title}"),),
+        because=(Block("paragraph", "So it is."),),
+        remedy=(),
+        confidence="proved",
+        evidence=(),
+        conditions=(),
+        covers=("broken",),
+    )
+
+
 def large_case(count: int = 500) -> CaseTables:
     """A disk with as many certificates, each with key file and master key of its own."""
     made: list[Row] = [machine()]

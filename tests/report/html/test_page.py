@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
+from datetime import date, timedelta
 from pathlib import Path
 
 import lxml.html
@@ -21,7 +23,7 @@ from forensics.report.html.page import render_html
 from tests.engine.rule_files import write_rules
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain, dead_chain, machine
 from tests.paths import PROJECT
-from tests.report.html.cases import HOSTILE, hostile_case, large_case
+from tests.report.html.cases import HOSTILE, broken_by, hostile_case, large_case
 
 
 def tree(page: str) -> lxml.html.HtmlElement:
@@ -36,6 +38,7 @@ def test_parts_stand_in_the_order_in_which_they_are_read() -> None:
     sections = tree(render_html(case())).xpath("//section/@id")
     assert sections == [
         "verdict",
+        "first",
         "causes",
         "chains",
         "timeline",
@@ -206,8 +209,68 @@ def test_hostile_names_are_text() -> None:
 def test_a_disk_with_500_certificates_weighs_under_3_megabytes() -> None:
     page = render_html(large_case())
     assert len(page.encode()) < 3_000_000
-    assert len(tree(page).xpath("//table[@id='t-certificates']/tbody/tr")) == 500
-    assert len(tree(page).xpath("//article[@class='chain']")) == 500
+    # The first are drawn; the others are data in the page.
+    assert len(tree(page).xpath("//table[@id='t-certificates']/tbody/tr")) == 100
+    assert len(json.loads(tree(page).get_element_by_id("d-certificates").text)["rows"]) == 400
+    assert len(tree(page).xpath("//details[@id='dead']//article[@class='chain']")) == 50
+    assert len(tree(page).xpath("//details[@id='usable']//article[@class='chain']")) == 50
+    assert len(json.loads(tree(page).get_element_by_id("d-usable").text)["rows"]) == 400
+
+
+def test_headline_names_every_cause() -> None:
+    titles = [f"Cause {number}" for number in range(7)]
+    whole = case(*(dead_chain(thumbprint=f"{n:040X}", subject=f"CN=d{n}") for n in range(7)))
+    whole.finding_list = [broken_by(title, f"{n:040X}") for n, title in enumerate(titles)]
+    [heading] = tree(render_html(whole)).xpath("//h1")
+    assert [title for title in titles if f"“{title}”" in text(heading)] == titles
+
+
+def test_headline_gives_the_reasons_of_keys_that_no_finding_speaks_of() -> None:
+    host = forensics.examine(PROJECT / "testdata/images/hyperv-source.vhdx.xz", as_of=AS_OF)
+    [heading] = tree(render_html(host)).xpath("//h1")
+    assert "2 of 4 private keys of HV01 cannot be opened by Windows; cause" in text(heading)
+    assert "cause: ." not in text(heading)
+
+
+def test_what_is_down_stands_first_with_why_and_what_to_do() -> None:
+    page = tree(render_html(forensics.examine(PROJECT / "testdata/images/web-server.vhdx.xz", as_of=AS_OF)))
+    assert text(page.xpath("//h1")[0]).startswith(
+        "7 services are down: http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986, "
+    )
+    [services] = page.xpath("//div[@id='s-services']")
+    assert text(services.find("h2")) == "Services down 7"
+    first = services.xpath(".//li")[0]
+    assert text(first.xpath("./p")[0]) == (
+        "critical http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986 since 2026-10-01 key is sound"
+    )
+    assert text(first.xpath("./p")[1]) == "its certificate CN=remoting.contoso.test has ended"
+    assert first.xpath(".//pre")[0].text_content().startswith("Set-WSManInstance -ResourceURI winrm/config/Listener ")
+    [cause] = first.xpath(".//p[@class='because']/a")
+    assert text(page.get_element_by_id(cause.get("href")[1:]).find("h3")).endswith(text(cause))
+
+
+def test_time_line_opens_on_two_years_back_and_one_ahead() -> None:
+    [drawing] = tree(render_html(case())).xpath("//*[@id='drawing']")
+    opens = [date(1970, 1, 1) + timedelta(days=int(drawing.get(f"data-{end}"))) for end in ("begin", "end")]
+    assert opens == [date(2024, 11, 21), date(2027, 11, 23)]
+
+
+def test_several_machines_have_a_lane_each() -> None:
+    whole = case(chain(machine_id=2, thumbprint="7" * 40), machine(machine_id=2, computer_name="WEB02"))
+    page = tree(render_html(whole))
+    assert [text(lane) for lane in page.xpath("//ul[@class='lanes']/li")] == ["WEB01", "WEB02"]
+    lanes = {(c.get("data-l"), c.get("data-k")) for c in page.xpath("//circle")}
+    assert {kind for lane, kind in lanes if lane == "1"} == {"identity", "certificate", "expiry"}
+
+
+def test_causes_are_marked_with_severity_and_services() -> None:
+    page = tree(render_html(forensics.examine(PROJECT / "testdata/images/web-server.vhdx.xz", as_of=AS_OF)))
+    services = [option.text for option in page.xpath("//select[@data-causes='service']/option")[1:]]
+    assert "http.sys 0.0.0.0:5986 (WinRM)" in services
+    place = str(services.index("http.sys 0.0.0.0:5986 (WinRM)"))
+    found = [c for c in page.xpath("//section[@id='causes']//article") if place in c.get("data-services").split()]
+    assert [text(cause.find("h3").xpath("./span")[-1]) for cause in found][:1] == ["Certificates have expired"]
+    assert {cause.get("data-severity") for cause in found} <= {"critical", "high", "medium", "low", "info"}
 
 
 def test_empty_case() -> None:

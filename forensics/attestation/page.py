@@ -1,0 +1,81 @@
+"""The answer of ``keymortem attest`` as a page: each device with its ways of trust, and what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from forensics.attestation.answer import Attestation, AttestingTemplate, DeviceAnswer
+from forensics.attestation.render import ACCEPTED, MODELS
+from forensics.attestation.trust import Trust
+from forensics.language import spoken_language
+from forensics.report.facts import day
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.page import fill_page
+from forensics.version import __version__
+
+_KINDS = {"yes": "usable", "no": "dead", "unknown": "undecided"}
+_STATES = {"yes": "good", "no": "bad", "unknown": "warn"}
+
+
+def render_attestation_page(answer: Attestation) -> str:
+    """Write the answer as one HTML file, in the language that is spoken.
+
+    Args:
+        answer: The answer.
+
+    Returns:
+        The page; every text from the disks is escaped and made plain.
+    """
+    t = Catalogue(spoken_language())
+    name = answer.ca.common_name or answer.ca.name
+    counts = Counter(str(device.accepted) for device in answer.devices)
+    obstacles = [t("It attests nothing: {why}", why=t.sentence(obstacle)) for obstacle in answer.obstacles]
+    broken = "EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break"
+    obstacles += [t(broken, issuer=issuer) for issuer in answer.ca.missing_issuers]
+    return fill_page(
+        "attestation.html.j2",
+        t,
+        {
+            "version": __version__,
+            "as_of": day(answer.as_of),
+            "title": t("Attestation of TPM keys by {ca} on {computer}", ca=name, computer=answer.computer),
+            "not_examined": [t.sentence(sentence) for sentence in answer.not_examined],
+            "obstacles": obstacles,
+            "figures": [(counts[word], t(told), _STATES[word]) for word, told in ACCEPTED.items()],
+            "templates": [_template(template, t) for template in answer.templates],
+            "devices": [_device(device, t) for device in answer.devices],
+        },
+    )
+
+
+def _template(template: AttestingTemplate, t: Catalogue) -> tuple[str, str, list[str]]:
+    models = t.join(t(MODELS[model]) for model in template.models) or t("no way of trust")
+    how = t("required, by {models}", models=models) if template.required else t("preferred, by {models}", models=models)
+    return template.name, how, [t.sentence(fault) for fault in template.faults]
+
+
+def _device(device: DeviceAnswer, t: Catalogue) -> dict[str, Any]:
+    told = t(ACCEPTED[device.accepted])
+    return {
+        "name": device.name,
+        "accepted": device.accepted,
+        "told": t("{accepted}: {model}", accepted=told, model=t(MODELS[device.by])) if device.by else told,
+        "obstacles": [t.sentence(obstacle) for obstacle in device.obstacles],
+        "trusts": [_trust(trust, t) for trust in device.trusts],
+        "provided": [t.sentence(condition) for condition in device.provided],
+    }
+
+
+def _trust(trust: Trust, t: Catalogue) -> dict[str, Any]:
+    assurance = t("{assurance} assurance, {policy}", assurance=t(trust.assurance), policy=trust.policy)
+    return {
+        "model": t(MODELS[trust.model]),
+        "answer": t(trust.answer),
+        "kind": _KINDS[trust.answer],
+        "certainty": t(trust.certainty),
+        "policy": assurance,
+        "because": t.sentence(trust.because),
+        "templates": trust.templates,
+        "missing": [t.sentence(missing) for missing in trust.missing],
+    }

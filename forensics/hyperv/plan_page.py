@@ -1,0 +1,113 @@
+"""The migration plan as a page: the answer, the steps with their commands, what works, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from forensics.hyperv.migration import MigrationPlan
+from forensics.hyperv.operations import OPERATIONS, Answer
+from forensics.hyperv.plan_steps import Step, steps
+from forensics.hyperv.plan_text import PlanText, cell_of, grouped
+from forensics.hyperv.transfers import Transfer
+from forensics.language import spoken_language
+from forensics.report.facts import day
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.causes import passages
+from forensics.report.html.page import fill_page
+from forensics.report.html.tables import Cell, TableView
+from forensics.version import __version__
+
+_KINDS = {"works": "usable", "fails": "dead", "likely fails": "dead", "likely works": "usable", "-": "none"}
+_ON_SOURCE = {"usable": "usable", "unusable": "dead", "absent": "dead", "no_private_key": "dead"}
+
+
+def render_migration_page(plan: MigrationPlan) -> str:
+    """Write the plan as one HTML file, in the language that is spoken.
+
+    Args:
+        plan: The plan.
+
+    Returns:
+        The page; every text from the disks is escaped and made plain.
+    """
+    t, text = Catalogue(spoken_language()), PlanText(plan, None)
+    return fill_page(
+        "migration.html.j2",
+        t,
+        {
+            "version": __version__,
+            "as_of": day(plan.as_of),
+            "title": text.title(),
+            "target": text.target,
+            "not_examined": [t.sentence(sentence) for sentence in plan.not_examined],
+            "summary": [t.sentence(sentence) for sentence in text.summary()],
+            "steps": [_step(step, t) for step in steps(plan)],
+            "machines": _machines(plan, t),
+            "certificates": _certificates(plan, t),
+            "reasons": list(_reasons(text, t)),
+        },
+        scripts=("lists.js",),
+    )
+
+
+def _step(step: Step, t: Catalogue) -> dict[str, Any]:
+    return {
+        "text": t.sentence(step.text),
+        "blocks": passages(step.commands),
+        "about": [t.sentence(item) for item in step.items],
+        "after": t.sentence(step.after),
+    }
+
+
+def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
+    if not plan.vms:
+        return None
+    columns = [t("Virtual machine"), *(t(operation) for operation in OPERATIONS[:5])]
+    view = TableView("machines", t("What works on {host} as it is", host=plan.target.name or "?"), columns)
+    view.choice_column = 1
+    for vm in plan.vms:
+        told = [cell_of(vm, index) for index in range(5)]
+        view.rows.append(
+            [Cell(vm.name, "name"), *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told)]
+        )
+    return view
+
+
+def _certificates(plan: MigrationPlan, t: Catalogue) -> TableView | None:
+    if not plan.transfers:
+        return None
+    columns = ["Certificate", "Guardian", "Valid until", "On the source", "Exportable", "On the target", "Needed by"]
+    view = TableView("certificates", t("Certificates to be carried with their private keys"), [t(c) for c in columns])
+    view.choice_column = 3
+    view.rows = [_certificate(transfer, t) for transfer in plan.transfers]
+    return view
+
+
+def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
+    return [
+        Cell(t(transfer.role), "name", below=transfer.thumbprint),
+        Cell(t.join(filter(None, (transfer.guardian, transfer.host)))),
+        Cell(day(transfer.not_after) if transfer.not_after else "", "date"),
+        Cell(t(transfer.on_source.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
+        Cell(t(transfer.exportable or "unknown")),
+        Cell(t(transfer.on_target.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
+        Cell(t.join(transfer.needed_by), "told"),
+    ]
+
+
+def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
+    """Yield machines of which the same is to be said; of operations result, colour, why, and how that is known."""
+    for names, answers in text.alike():
+        yield names, [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)]
+    yield (
+        [t("A new virtual machine with a virtual TPM on {host}", host=text.target)],
+        [_answer(t("enable"), text.plan.new_vm, t)],
+    )
+
+
+def _answer(operations: str, answer: Answer, t: Catalogue) -> tuple[str, str, str, str, str]:
+    because = t.sentence(answer.because)
+    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {answer.source}"
+    kind = _KINDS.get(answer.result, "undecided")
+    return operations, t(answer.result), kind, f"{because[:1].upper()}{because[1:].rstrip('.。')}{t('.')}", known

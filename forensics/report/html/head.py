@@ -1,0 +1,147 @@
+"""What stands first on the page, as on the first screen of the text: what is down, why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+
+from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
+from forensics.report.first_screen.entries import Entry, Section
+from forensics.report.first_screen.screen import FirstScreen
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.chains import Told
+
+SHOWN = {"services": 5}
+"""Display: entries of a section that are shown at once; the others are folded away."""
+MOST_SHOWN = 3
+"""Display: the same for every other section."""
+MOST_ENTRIES = 200
+"""Display: entries of one section."""
+MOST_IN_HEADLINE = 3
+"""Display: entries of which the headline names the services."""
+TITLES = {
+    "services": "Services down",
+    "found": "Found",
+    "not-known": "Not known whether they work",
+    "savable": "Keys that can still be saved",
+    "ending": "Ends within 90 days",
+    "not-examined": "Not examined, or in part",
+}
+ELSEWHERE = ": see -v"
+"""How a step ends that the text tells elsewhere: the page leads to its cause."""
+
+
+@dataclass(slots=True)
+class EntryView:
+    """One thing that is told.
+
+    Attributes:
+        severity: How it is coloured; empty where it has none.
+        marks: Words of its severity and certainty.
+        what: What it is about.
+        since: Since when; empty where the disk does not say.
+        key: Whether its private key can be saved.
+        why: Why.
+        weight: How many things it stands for.
+        anchor: Where the page tells of it, if it is a cause itself.
+        before: For whom a command is, and where it is typed.
+        command: What to type first; empty where there is none.
+        advice: What to do first, as a sentence.
+        causes: What it comes from.
+    """
+
+    severity: str
+    marks: list[str]
+    what: str
+    since: str
+    key: str
+    why: str
+    weight: int = 1
+    anchor: str | None = None
+    before: str = ""
+    command: str = ""
+    advice: str = ""
+    causes: list[Told] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class SectionView:
+    """Things of one kind.
+
+    Attributes:
+        name: Of the section of the text.
+        title: Its heading.
+        count: How many things there are.
+        first: What is shown at once.
+        folded: What is shown when it is asked for.
+        more: Things that have no room on the page.
+    """
+
+    name: str
+    title: str
+    count: int
+    first: list[EntryView]
+    folded: list[EntryView]
+    more: int
+
+
+def head_sections(case: CaseTables, anchors: Mapping[str, Told], t: Catalogue) -> list[SectionView]:
+    """Return the sections of the first screen, in its order.
+
+    Args:
+        case: The case; its findings are in the reader's language.
+        anchors: Where the page tells of a finding, by its id.
+        t: The language.
+    """
+    return [_section(section, anchors, t) for section in FirstScreen(case).sections]
+
+
+def headline(sections: Sequence[SectionView], t: Catalogue) -> str:
+    """Say which services are down; empty where none is known to be."""
+    down = next((one for one in sections if one.name == "services"), None)
+    if down is None:
+        return ""
+    named = down.first[:MOST_IN_HEADLINE]
+    names = t.join(one.what for one in named)
+    if more := down.count - sum(one.weight for one in named):
+        names += t(" and {count} more", count=more)
+    if down.count == 1:
+        return t("1 service is down: {names}.", names=names)
+    return t("{count} services are down: {names}.", count=down.count, names=names)
+
+
+def _section(section: Section, anchors: Mapping[str, Told], t: Catalogue) -> SectionView:
+    told = section.entries[:MOST_ENTRIES]
+    views = [_entry(entry, anchors, t) for entry in told]
+    at_once = SHOWN.get(section.name, MOST_SHOWN)
+    more = section.count - sum(entry.weight for entry in told)
+    return SectionView(section.name, t(TITLES[section.name]), section.count, views[:at_once], views[at_once:], more)
+
+
+def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView:
+    what = entry.all_names or entry.what
+    causes = list(dict.fromkeys(anchors[name] for name in entry.findings if name in anchors))
+    anchor = None
+    if len(causes) == 1 and f"{causes[0].title} [" in what:
+        # It is the finding itself: its title leads there.
+        what, anchor = what.rsplit(" [", 1)[0], causes.pop().anchor
+    view = EntryView(
+        severity=entry.severity or "",
+        marks=[t(word) for word in entry.mark.lower().split(", ") if word],
+        what=t.sentence(what),
+        since=t.sentence(entry.since),
+        key=t.sentence(entry.key),
+        why=t.sentence(entry.why),
+        weight=entry.weight,
+        anchor=anchor,
+        causes=causes,
+    )
+    step = entry.step
+    if step is None:
+        return view
+    if step.is_command:
+        view.before, view.command = t.sentence(step.before), step.text
+    elif not step.text.endswith(ELSEWHERE):
+        view.advice = t.sentence(step.text)
+    return view
