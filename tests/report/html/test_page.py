@@ -291,12 +291,9 @@ def test_command_writes_the_page_in_either_language(tmp_path: Path) -> None:
     assert forensics.open_case(saved).finding_list[0].title.startswith("Sysprep gave this Windows")
 
 
-def test_page_needs_a_file_and_other_formats_speak_english() -> None:
-    run = CliRunner()
-    refused = run.invoke(cli, ["examine", "x.vhdx", "--format", "html"])
+def test_page_needs_a_file() -> None:
+    refused = CliRunner().invoke(cli, ["examine", "x.vhdx", "--format", "html"])
     assert (refused.exit_code, "--format html needs -o FILE" in refused.output) == (2, True)
-    refused = run.invoke(cli, ["examine", "x.vhdx", "--lang", "ja"])
-    assert (refused.exit_code, "--lang ja is for --format html" in refused.output) == (2, True)
 
 
 @pytest.mark.parametrize(("option", "hashed"), [([], False), (["--hash"], True)])
