@@ -39,6 +39,8 @@ _PATIENCE = 5.0
 _PROTOCOL_ROOM = 1 << 20
 
 _contained = False
+_NEW_OBJECTS = 700
+# As Python has it, whatever the parent has: an exception among hostile bytes may hold megabytes of them in a cycle.
 _held: set[int] = set()
 """Descriptors of this process that none of its children may keep."""
 
@@ -258,6 +260,7 @@ def _be_child(work: Callable[[], None], parent: int, living: int, others: Iterab
         _held.clear()
         _contained = True
         gc.freeze()
+        gc.set_threshold(_NEW_OBJECTS)
         work()
     finally:
         os._exit(0)
