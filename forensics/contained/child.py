@@ -40,7 +40,7 @@ _PROTOCOL_ROOM = 1 << 20
 
 _contained = False
 _NEW_OBJECTS = 700
-# As Python has it, whatever the parent has: an exception among hostile bytes may hold megabytes of them in a cycle.
+"""Objects until cycles are looked for, as in Python itself: one of exceptions may hold megabytes of hostile bytes."""
 _held: set[int] = set()
 """Descriptors of this process that none of its children may keep."""
 
