@@ -26,8 +26,8 @@ COMMANDS = {"keymortem", "recover", "explain", "examine", "json", "certlm", "cer
 """Of this program and of Windows, which stay as they are."""
 KINDS = {"truncated", "empty"}
 """Of problems, as table ``problem`` has them."""
-PATHS = {"and", "shadow", "copy", "of"}
-"""In ``C:\\Documents and Settings`` and in what a path of a shadow copy is called."""
+PATHS = {"and", "shadow", "copy", "of", "default"}
+"""In ``C:\\Documents and Settings``, in a path of a shadow copy, and in the default value of a registry key."""
 VALUES = {"capi", "cng", "tpm", "consumer", "store", "agent", "federation", "earlier", "generation", "https"}
 """Kinds of providers, columns and values of conditions, and references."""
 NOT_YET = {"likely", "a", "secret", "that", "has", "from", "the", "cloud", "which", "cannot", "be", "given", "here"}
