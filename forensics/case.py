@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
-from forensics.language import _n
+from forensics.language import _, _n, listed, told
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
 from forensics.tables.sanitise import sanitise
@@ -130,24 +130,25 @@ class Case(CaseTables):
 
         case = self.present
         facts, sorted_keys = Facts(case), triage(case)
-        names = ", ".join(facts.machine_name(m.machine_id) for m in case.rows("machine")) or "no Windows installation"
+        names = listed(told(facts.machine_name(m.machine_id)) for m in case.rows("machine"))
         in_force = sorted_keys.in_force
         usable, undecided = in_force((*sorted_keys.well, *sorted_keys.too_open)), in_force(sorted_keys.unknown)
         lack = lack_of_evidence(case, undecided, facts)
-        broken = _n("{count} key", "{count} keys", len(in_force(sorted_keys.broken)))
-        counts = f"{broken} {lack.broken}, {len(usable)} usable, "
-        counts += lack.undecided(len(undecided))
+        counts = lack.counted(len(in_force(sorted_keys.broken)), len(usable), len(undecided))
         findings = "".join(
-            f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
+            f"<tr><td>{escape(_(f.severity))}</td><td>{escape(sanitise(f.title))}</td>"
             f"<td>{len(f.subjects)}</td><td><code>{escape(f.rule)}</code></td></tr>"
             for f in self.finding_list[:_MOST]
         )
         more = len(self.finding_list) - _MOST
-        further = _n("and {count} more finding", "and {count} more findings", more)
-        rest = f"<p>{further}: <code>case.findings</code></p>" if more > 0 else ""
-        head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
+        others = _n("and {count} more finding: {code}", "and {count} more findings: {code}", more, code="\0")
+        rest = f"<p>{_with_code(others, 'case.findings')}</p>" if more > 0 else ""
+        titles = (_("severity"), _("finding"), _("subjects"), _("rule"))
+        head = f"<tr>{''.join(f'<th>{escape(title)}</th>' for title in titles)}</tr>"
+        named = f"<b>{escape(sanitise(names or _('no Windows installation')))}</b>"
+        when = escape(_("as of {date}: {counts}.", date=f"{self.as_of:%Y-%m-%d}", counts=counts))
         return (
-            f"{self._unanswered_html()}<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
+            f"{self._unanswered_html()}<p>{named}, {when}</p>"
             f"{self._unexamined_html()}<table>{head}{findings}</table>{rest}"
         )
 
@@ -156,7 +157,7 @@ class Case(CaseTables):
 
         from forensics.report.unanswered import unanswered_line
 
-        line = unanswered_line(self)
+        line = told(unanswered_line(self))
         return f"<p><b>{escape(sanitise(line))}</b></p>" if line else ""
 
     def _unexamined_html(self) -> str:
@@ -165,12 +166,20 @@ class Case(CaseTables):
 
         failed = [source for source in self.sources if source.error]
         lines = "".join(
-            f"<li><code>{escape(sanitise(source.path))}</code>: {escape(sanitise(source.error))}</li>"
+            f"<li><code>{escape(sanitise(source.path))}</code>: {escape(sanitise(told(source.error or '')))}</li>"
             for source in failed[:_MOST]
         )
         more = len(failed) - _MOST
-        rest = f"<li>and {more} more: <code>case.sources</code></li>" if more > 0 else ""
-        return f"<p>Not examined:</p><ul>{lines}{rest}</ul>" if failed else ""
+        others = _("and {count} more: {code}", count=more, code="\0")
+        rest = f"<li>{_with_code(others, 'case.sources')}</li>" if more > 0 else ""
+        return f"<p>{escape(_('Not examined:'))}</p><ul>{lines}{rest}</ul>" if failed else ""
+
+
+def _with_code(text: str, code: str) -> str:
+    """Put an expression for a notebook in the place of a mark."""
+    from html import escape
+
+    return escape(text).replace("\0", f"<code>{code}</code>")
 
 
 def open_case(path: str | Path) -> Case:

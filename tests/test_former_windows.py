@@ -171,7 +171,7 @@ class TestReinstalled:
         assert metrics.count('severity="high"') == 1
         assert "only.contoso.test" not in str(render(case, "ics"))
         assert "OLD01" not in set(case.timeline()["machine"])
-        assert "1 keys" in case._repr_html_()
+        assert "1 key broken" in case._repr_html_()
         changes = compare(case, case)
         assert [one.before.computer_name for one in changes.machines if one.before] == ["WEB01"]
 

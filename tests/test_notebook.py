@@ -90,3 +90,10 @@ def test_summary_is_html_that_names_cannot_break(case: forensics.Case) -> None:
     assert "generalize-orphaned-keys" in html
     finding = replace(case.finding_list[0], title="<script>alert(1)</script>")
     assert "<script>" not in forensics.Case(case.rows("machine"), findings=[finding])._repr_html_()
+
+
+def test_summary_is_in_the_spoken_language(case: forensics.Case) -> None:
+    with forensics.speaking("ja"):
+        html = case._repr_html_()
+    assert "<b>WEB01</b>, 基準日 2026-11-22: 使用不能のキー 5 個、使用可能 3 個、判定不能 1 件。</p>" in html
+    assert "<tr><th>重大度</th><th>検出結果</th><th>対象</th><th>ルール</th></tr><tr><td>重大</td>" in html

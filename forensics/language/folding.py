@@ -1,53 +1,68 @@
 """Text folded by the columns of a terminal: Chinese and Japanese letters take two, and lines break between them.
 
 References:
-    https://www.unicode.org/reports/tr11/ (East Asian Width), https://www.unicode.org/reports/tr14/ (line breaking)
+    https://www.unicode.org/reports/tr11/ (East Asian Width), https://www.unicode.org/reports/tr14/ (line breaking),
+    https://www.w3.org/TR/jlreq/ (what begins and ends no line in Japanese)
 """
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterator
 
-_NO_BEGIN = frozenset("、。」』)）]・:;,.!?ーっゃゅょッャュョ")
+_NO_BEGIN = frozenset(
+    "、。，．・：；？！゛゜々ー〜…‥」』）］｝〕〉》】ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.:;?!)]}%"
+)
 """What no line begins with."""
-_NO_END = frozenset("「『(（[")
+_NO_END = frozenset("「『（［｛〔〈《【([{")
 """What no line ends with."""
+_PIECE = re.compile(r"\s+|[\x21-\x7e]+|\S")
+"""Blanks, what is never broken, and any other letter alone."""
 
 
 def columns(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
-    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
-def folded(text: str, width: int) -> list[str]:
+def padded(text: str, size: int) -> str:
+    """Return a text with blanks behind it, so that it takes so many columns at least."""
+    return text + " " * (size - columns(text))
+
+
+def folded(text: str, width: int, indent: str = "", hanging: str = "") -> list[str]:
     """Return a text in lines of no more than so many columns, where there are places to break it.
 
     Args:
-        text: Without line ends.
+        text: Without line ends; words, paths and numbers are not broken.
         width: Columns.
+        indent: Put before the first line.
+        hanging: Put before the lines that follow.
     """
-    lines, line = [], ""
+    lines, line, blank, is_empty = [], indent, "", True
     for piece in _pieces(text):
-        if line and columns(line + piece.rstrip()) > width:
-            lines.append(line.rstrip())
-            line = piece.lstrip()
+        if piece.isspace():
+            blank = "" if is_empty else " " * len(piece)
+        elif is_empty or columns(line + blank + piece) <= width:
+            line, blank, is_empty = line + blank + piece, "", False
         else:
-            line += piece
-    return [*lines, line.rstrip()] if line.strip() else lines
+            lines.append(line)
+            line, blank = hanging + piece, ""
+    return lines if is_empty else [*lines, line]
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield what is not broken: words with the blank behind them, wide letters with what must not begin a line."""
-    piece = ""
-    for before, letter in zip(f" {text}", text, strict=False):
-        is_wide = columns(letter) == 2
-        breaks = before == " " or (
-            (is_wide or columns(before) == 2) and letter not in _NO_BEGIN and before not in _NO_END
-        )
-        if piece and breaks and letter != " ":
-            yield piece
-            piece = ""
-        piece += letter
-    if piece:
-        yield piece
+    """Yield what is not folded in itself: what must not begin a line stays with what it follows, and the reverse."""
+    held = ""
+    for piece in _PIECE.findall(text):
+        is_tied = not piece.isspace() and (piece[0] in _NO_BEGIN or held[-1:] in _NO_END)
+        if held and (not is_tied or held.isspace()):
+            yield held
+            held = ""
+        held += piece
+    if held:
+        yield held

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-BETWEEN = {" ": "", "; ": "、", ", ": "、"}
+BETWEEN = {" ": "", "; ": "、", ", ": "、", ", or ": "、または", ", and ": "、", ": ": ": "}
 """What may stand between joined sentences: in English, and in Japanese."""
+STANDING = "."
+"""In the place of a message: a sentence that was a part of others stands alone."""
 
 
 class Made(NamedTuple):
@@ -14,7 +16,7 @@ class Made(NamedTuple):
 
     Attributes:
         message: The English message, with ``{name}`` for each value; of a counted one that of 1; of joined ones what
-            stands between them.
+            stands between them; of one that stands alone :data:`STANDING`.
         many: Of a counted one the message of any other count; else empty.
         values: The values by name: numbers and texts, some of which are sentences themselves.
         number: Of a counted one how many; else 0.
@@ -83,3 +85,12 @@ def joined(texts: Iterable[str], between: str = " ") -> str:
     """
     values = {f"s{number}": text for number, text in enumerate(texts)}
     return Sentence(between.join(values.values()), Made(between, "", dict(values))) if values else ""
+
+
+def standing(text: str) -> str:
+    """Return a clause as a sentence that stands alone: in English with a capital letter and a full stop.
+
+    Args:
+        text: A clause such as the reason of a chain, without a full stop; empty for none.
+    """
+    return Sentence(f"{text[0].upper()}{text[1:]}.", Made(STANDING, "", {"text": text})) if text else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from forensics.language import joined, sentence
+from forensics.report.named import named
 from forensics.tables.source import SourceEntry, leaves
 from forensics.tables.timestamps import format_utc
 
@@ -34,28 +36,30 @@ def examined_line(sources: Sequence[SourceEntry]) -> str:
     all_of_it, left_out = leaves(sources), not_examined(sources)
     if len(all_of_it) < 2:
         return ""
-    counted = f"Examined {len(all_of_it) - len(left_out)} of {len(all_of_it)}"
+    count, total = len(all_of_it) - len(left_out), len(all_of_it)
     if not left_out:
-        return f"{counted}."
-    names = ", ".join(_short(entry) for entry in left_out[:MOST_NAMED])
-    more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
-    return f"{counted}: not {names}{more}."
+        return sentence("Examined {count} of {total}.", count=count, total=total)
+    names = named([_short(entry) for entry in left_out], MOST_NAMED)
+    return sentence("Examined {count} of {total}: not {names}.", count=count, total=total, names=names)
 
 
 def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[str]:
     """Return a sentence for each piece of evidence that was not examined, or is not one machine of today, and why."""
     counted = {id(entry) for entry in leaves(sources)}
-    told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
-    told += doubts(sources)
-    return told[:most] + ([f"and {len(told) - most} more: see --format json"] if len(told) > most else [])
+    why = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
+    why += doubts(sources)
+    if len(why) <= most:
+        return why
+    return [*why[:most], sentence("and {count} more: see --format json", count=len(why) - most)]
 
 
 def doubts(sources: Sequence[SourceEntry]) -> list[str]:
     """Return a sentence for each piece of evidence that was examined and is not one machine of today."""
     unread = {entry.path for entry in sources if entry.error}
-    mixed = [f"{entry.path}: {entry.mixed}" for entry in sources if entry.mixed]
-    mixed += [_backup(entry) for entry in leaves(sources) if entry.backup_of and entry.machine_ids]
-    return mixed + [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
+    mixed = [joined([entry.path, entry.mixed], ": ") for entry in sources if entry.mixed]
+    mixed += [_of(entry, _backup_told(entry)) for entry in leaves(sources) if entry.backup_of and entry.machine_ids]
+    older = [entry for entry in older_states(sources) if not entry.error]
+    return mixed + [_of(entry, _older_state_told(entry, unread)) for entry in older]
 
 
 def doubts_of(entry: SourceEntry, sources: Sequence[SourceEntry]) -> list[str]:
@@ -65,18 +69,18 @@ def doubts_of(entry: SourceEntry, sources: Sequence[SourceEntry]) -> list[str]:
         entry: One of those that count.
         sources: All of the examination.
     """
-    told = [entry.mixed] if entry.mixed else []
-    told += [_backup_told(entry)] if entry.backup_of and entry.machine_ids else []
+    why = [entry.mixed] if entry.mixed else []
+    why += [_backup_told(entry)] if entry.backup_of and entry.machine_ids else []
     if entry.older_state_of and entry.machine_ids and not entry.error:
-        told.append(_older_state_told(entry, {other.path for other in sources if other.error}))
-    return told
+        why.append(_older_state_told(entry, {other.path for other in sources if other.error}))
+    return why
 
 
 def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
     """Return what an output begins with where not everything was examined as it is today; else nothing."""
-    told = reasons(sources)
+    why = reasons(sources)
     line = examined_line(sources)
-    return [*([line] if line else []), *told] if told else []
+    return [*([line] if line else []), *why] if why else []
 
 
 def examined_otherwise(sources: Sequence[SourceEntry], as_of: datetime) -> list[str]:
@@ -87,49 +91,61 @@ def examined_otherwise(sources: Sequence[SourceEntry], as_of: datetime) -> list[
         as_of: Its date.
     """
     counted = [entry for entry in leaves(sources) if entry.machine_ids]
-    told = []
+    said: list[str] = []
     for version in sorted({entry.examined_with for entry in counted if entry.examined_with}):
         names = _names([entry for entry in counted if entry.examined_with == version])
-        told.append(f"{names}: examined by keymortem {version}; what that read and judged stands as it was.")
+        said.append(
+            sentence(
+                "{names}: examined by keymortem {version}; what that read and judged stands as it was.",
+                names=names,
+                version=version,
+            )
+        )
     day = format_utc(as_of)[:10]
     earlier = [entry for entry in counted if entry.examined_for and entry.examined_for[:10] != day]
     if earlier:
         days = sorted({(entry.examined_for or "")[:10] for entry in earlier})
-        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        told.append(f"{_names(earlier)}: examined for {when}; what hangs on the date is reckoned for {day}.")
-    return told
+        when = days[0] if len(days) == 1 else sentence("{first} to {last}", first=days[0], last=days[-1])
+        said.append(
+            sentence(
+                "{names}: examined for {when}; what hangs on the date is reckoned for {day}.",
+                names=_names(earlier),
+                when=when,
+                day=day,
+            )
+        )
+    return said
 
 
 def _names(entries: Sequence[SourceEntry]) -> str:
-    more = f" and {len(entries) - MOST_NAMED} more" if len(entries) > MOST_NAMED else ""
-    return ", ".join(entry.path for entry in entries[:MOST_NAMED]) + more
+    return named([entry.path for entry in entries], MOST_NAMED)
 
 
-def _backup(entry: SourceEntry) -> str:
-    return f"{entry.path} {_backup_told(entry)}"
+def _of(entry: SourceEntry, what: str) -> str:
+    return sentence("{path} {what}", path=entry.path, what=what)
 
 
 def _backup_told(entry: SourceEntry) -> str:
-    return (
-        f"is a backup: it shows its machine as it was at {entry.backup_of} (by the name of its folder, "
-        "likely UTC), not as it is today"
+    return sentence(
+        "is a backup: it shows its machine as it was at {time} (by the name of its folder, likely UTC), not as it is "
+        "today",
+        time=str(entry.backup_of),
     )
 
 
-def _older_state(entry: SourceEntry, unread: set[str]) -> str:
-    return f"{entry.path} {_older_state_told(entry, unread)}"
-
-
 def _older_state_told(entry: SourceEntry, unread: set[str]) -> str:
-    newer = entry.older_state_of
+    newer = str(entry.older_state_of)
     if newer in unread:
-        return f"may be an older state: {newer}, which could not be read, may build on it"
-    return f"is an older state of a machine: the present one is {newer}"
+        return sentence(
+            "may be an older state: {newer}, which could not be read, may build on it",
+            newer=newer,
+        )
+    return sentence("is an older state of a machine: the present one is {newer}", newer=newer)
 
 
 def _with_path(entry: SourceEntry) -> str:
     error = entry.error or ""
-    return error if error.startswith(entry.path) else f"{entry.path}: {error}"
+    return error if error.startswith(entry.path) else joined([entry.path, error], ": ")
 
 
 def _short(entry: SourceEntry) -> str:

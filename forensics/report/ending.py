@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from forensics.case_tables import CaseTables
-from forensics.language import _n
+from forensics.language import _, _n, joined, sentence
 from forensics.report.facts import day, days_left
+from forensics.report.words import word
 from forensics.tables.key_chain import KeyChainRow
 
 SOON = timedelta(days=180)
@@ -42,13 +43,19 @@ def ended(case: CaseTables) -> list[KeyChainRow]:
 
 
 def when(chain: KeyChainRow, as_of: datetime) -> str:
-    """Return the last day of a certificate, and in how many days that is."""
-    days = days_left(chain, as_of)
-    return f"{day(chain.ends)}, {'today' if days == 0 else _n('in {count} day', 'in {count} days', days)}"
+    """Return the last day of a certificate, and in how many days that is, in the spoken language."""
+    days, date = days_left(chain, as_of), day(chain.ends)
+    if days == 0:
+        return _("{date}, today", date=date)
+    return _n("{date}, in {count} day", "{date}, in {count} days", days, date=date)
 
 
 def condition(chain: KeyChainRow) -> str:
     """Return what else is to know of a certificate that ends; empty where its key works and nothing replaced it."""
-    said = {"unusable": f"key dead, breaks at {chain.broken_at}", "unknown": "key undecided"}.get(chain.verdict, "")
-    replaced = "replaced already" if chain.standing == "superseded" else ""
-    return ", ".join(filter(None, (said, replaced)))
+    said = ""
+    if chain.verdict == "unusable":
+        said = sentence("key dead, breaks at {link}", link=word(str(chain.broken_at)))
+    elif chain.verdict == "unknown":
+        said = sentence("key undecided")
+    replaced = sentence("replaced already") if chain.standing == "superseded" else ""
+    return joined(filter(None, (said, replaced)), ", ")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import ClassVar
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
-from forensics.language import _, _n
+from forensics.language import _, _n, listed, told
+from forensics.language.folding import columns, padded
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.ending import ending
@@ -17,6 +19,7 @@ from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.report.triage import triage
+from forensics.report.words import word
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
@@ -85,11 +88,11 @@ def expiring(case: CaseTables, within: timedelta, *, machine: str | None = None)
 def _text(found: Expiring, width: int | None) -> str:
     """Write one line a certificate."""
     case = found.case
-    head = [line for text in head_lines(case.sources) for line in fold(sanitise(text), width)]
+    head = [line for text in head_lines(case.sources) for line in fold(sanitise(told(text)), width)]
     if found.judges_nothing and not found.chains:
-        return "\n".join([*head, *fold(no_certificate(case), width)]) + "\n"
+        return "\n".join([*head, *fold(told(no_certificate(case)), width)]) + "\n"
     further = further_certificates(case)
-    told = fold(further, width) if further else []
+    last = fold(told(further), width) if further else []
     if not found.chains:
         none = _n(
             "No certificate with a private key expires within {count} day after {date}.",
@@ -97,16 +100,33 @@ def _text(found: Expiring, width: int | None) -> str:
             found.within.days,
             date=day(case.as_of),
         )
-        return "\n".join([*head, none, *told]) + "\n"
+        return "\n".join([*head, none, *last]) + "\n"
     facts, lines = Facts(case), head
     for chain in found.chains:
         assert chain.ends is not None
-        days = days_left(chain, case.as_of)
-        left = _n("in {days} day", "in {days} days", days, days=f"{days:4}")
-        when = _("expired") if chain.ends < case.as_of else left
-        state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
-        state += ", replaced already" if chain.standing == "superseded" else ""
-        text = sanitise(f"{label(chain)}, store {chain.store}, {facts.on(chain.machine_id)}, {state}")
-        indent = f"{day(chain.ends)}  {when:12}  "
-        lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
-    return "\n".join([*lines, *told]) + "\n"
+        if chain.ends < case.as_of:
+            when = _("expired")
+        else:
+            days = days_left(chain, case.as_of)
+            when = _n("in {days} day", "in {days} days", days, days=f"{days:4}")
+        parts = [label(chain), _("store {store}", store=chain.store), facts.on(chain.machine_id), *_state(chain)]
+        indent = f"{day(chain.ends)}  {padded(when, _WHEN)}  "
+        text = listed([sanitise(told(part)) for part in parts] + [str(chain.thumbprint)])
+        lines += fold(text, width, indent, " " * columns(indent))
+    return "\n".join([*lines, *last]) + "\n"
+
+
+_WHEN = 12
+"""Columns of the column that says in how many days a certificate ends."""
+
+
+def _state(chain: KeyChainRow) -> Iterator[str]:
+    verdict = word(chain.verdict)
+    if chain.broken_at:
+        yield _("key {verdict} (breaks at {link})", verdict=verdict, link=word(chain.broken_at))
+    elif chain.verdict == "unknown":
+        yield _("key unknown")
+    else:
+        yield _("key {verdict}", verdict=verdict)
+    if chain.standing == "superseded":
+        yield _("replaced already")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, joined, listed, sentence, told
+from forensics.language.folding import padded
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
@@ -12,18 +14,28 @@ from forensics.report.key_history import history_lines
 from forensics.report.reason import reason_of
 from forensics.report.users_secret import secret_of_user
 from forensics.report.uses import told_use, uses_of
+from forensics.report.words import word
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import ServiceRow
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
+from forensics.tables.secrets import SecretRow
 from forensics.tables.timestamps import told_time
 
 MAX_USES = 50
 """Display: uses of one key that are told one by one."""
 MAX_HISTORY = 50
 """Display: what became of one key's files that is told one by one."""
+_NAMES = 12
+"""Columns of the names of links."""
 _LONGEST_DETAIL = 1_000
 """Display: characters of one link's values, of which one may name several secrets of a user that are missing."""
+_STARTS = {
+    2: sentence("KeyIso automatic"),
+    3: sentence("KeyIso manual"),
+    4: sentence("KeyIso disabled"),
+}
 SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
@@ -74,43 +86,69 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     """Yield the links of a chain in the order they are judged."""
     certificate, key_file, master_key = facts.certificate(chain), facts.key_file(chain), facts.master_key(chain)
     if chain.thumbprint:
-        named = f"container {chain.container}" if chain.container else "no container"
-        flags = f", flags {certificate.key_flags:#x}" if certificate and certificate.key_flags is not None else ""
-        spec = f", key spec {certificate.key_spec}" if certificate and certificate.key_spec is not None else ""
-        has_link = "names a key" if certificate and certificate.has_key_link else "names no key"
-        yield Link("claim", has_link, named + flags + spec, certificate)
-    yield Link("provider", chain.provider_kind or "none", chain.provider or "", certificate or key_file)
-    yield Link("key_file", chain.key_file, facts.path(chain.machine_id, chain.key_file_path), key_file)
-    yield Link("public_key", chain.public_key, _public_halves(certificate, key_file), key_file or certificate)
-    yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
+        has_link = sentence("names no key")
+        if certificate and certificate.has_key_link:
+            has_link = sentence("names a key")
+        yield Link("claim", has_link, joined(_claimed(chain, certificate), ", "), certificate)
+    kind = word(chain.provider_kind) if chain.provider_kind else sentence("none")
+    yield Link("provider", kind, chain.provider or "", certificate or key_file)
+    yield Link("key_file", word(chain.key_file), facts.path(chain.machine_id, chain.key_file_path), key_file)
+    yield Link("public_key", word(chain.public_key), _public_halves(certificate, key_file), key_file or certificate)
+    yield Link("access", word(chain.access), (key_file.acl if key_file else None) or "", key_file)
     named = chain.master_key_guid or ""
     if chain.master_key_copy is not None:
-        named = f"{named}; a file of it lies in {facts.path(chain.machine_id, chain.master_key_copy)}"
-    yield Link("master_key", chain.master_key, named, master_key or key_file)
+        copy = facts.path(chain.machine_id, chain.master_key_copy)
+        named = sentence("{guid}; a file of it lies in {path}", guid=named, path=copy)
+    yield Link("master_key", word(chain.master_key), named, master_key or key_file)
+    unlocked = sentence("unlocked by {what}", what=word(chain.unlocked_by))
     if key_file is not None and key_file.scope == "user":
-        yield Link("secret", f"unlocked by {chain.unlocked_by}", secret_of_user(master_key, facts), master_key)
+        yield Link("secret", unlocked, secret_of_user(master_key, facts), master_key)
     else:
-        generation = "previous" if chain.unlocked_by == "previous" else "current"
-        secret = facts.secret(chain, generation)
-        detail = f"DPAPI_SYSTEM {generation}, set {told_time(secret.set_at)}" if secret and secret.set_at else ""
-        if (older := chain.shadow_hives or chain.backup_hives) is not None:
-            opened = f"opened with that of {facts.path(chain.machine_id, older)}"
-            detail = f"{detail}; {opened}" if detail else opened
-        yield Link("secret", f"unlocked by {chain.unlocked_by}", detail, secret)
-    yield Link("private_key", chain.private_key, f"exportable {chain.exportable}", key_file)
+        secret = facts.secret(chain, "previous" if chain.unlocked_by == "previous" else "current")
+        yield Link("secret", unlocked, joined(_of_machine(chain, facts, secret), "; "), secret)
+    exportable = sentence("exportable {answer}", answer=word(chain.exportable))
+    yield Link("private_key", word(chain.private_key), exportable, key_file)
     service = facts.service(chain, "KeyIso")
-    starts = {2: "automatic", 3: "manual", 4: "disabled"}
-    start = "not examined" if service is None else starts.get(service.start or 0, f"start {service.start}")
-    yield Link("service", f"KeyIso {start}", "only CNG keys need it", service)
+    yield Link("service", _started(service), sentence("only CNG keys need it"), service)
+
+
+def _claimed(chain: KeyChainRow, certificate: CertificateRow | None) -> Iterator[str]:
+    """Yield what a certificate says of its key."""
+    if chain.container:
+        yield sentence("container {name}", name=chain.container)
+    else:
+        yield sentence("no container")
+    if certificate and certificate.key_flags is not None:
+        yield sentence("flags {flags}", flags=f"{certificate.key_flags:#x}")
+    if certificate and certificate.key_spec is not None:
+        yield sentence("key spec {spec}", spec=certificate.key_spec)
+
+
+def _of_machine(chain: KeyChainRow, facts: Facts, secret: SecretRow | None) -> Iterator[str]:
+    """Yield which DPAPI_SYSTEM is that of the machine, and which one opened a master key."""
+    if secret is not None and secret.set_at is not None:
+        generation = word(secret.generation)
+        yield sentence("DPAPI_SYSTEM {generation}, set {time}", generation=generation, time=told_time(secret.set_at))
+    if (older := chain.shadow_hives or chain.backup_hives) is not None:
+        yield sentence("opened with that of {path}", path=facts.path(chain.machine_id, older))
+
+
+def _started(service: ServiceRow | None) -> str:
+    """Say how the service KeyIso is started."""
+    if service is None:
+        return sentence("KeyIso not examined")
+    return _STARTS.get(service.start or 0, sentence("KeyIso start {number}", number=str(service.start)))
 
 
 def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | None) -> str:
-    named = {
-        "key file": key_file.public_key_sha256 if key_file else None,
-        "its signature slot": key_file.second_public_key_sha256 if key_file else None,
-        "certificate": certificate.public_key_sha256 if certificate else None,
-    }
-    return ", ".join(f"{name} SHA-256 {digest}" for name, digest in named.items() if digest)
+    named = []
+    if key_file is not None and key_file.public_key_sha256:
+        named.append(sentence("key file SHA-256 {digest}", digest=key_file.public_key_sha256))
+    if key_file is not None and key_file.second_public_key_sha256:
+        named.append(sentence("its signature slot SHA-256 {digest}", digest=key_file.second_public_key_sha256))
+    if certificate is not None and certificate.public_key_sha256:
+        named.append(sentence("certificate SHA-256 {digest}", digest=certificate.public_key_sha256))
+    return joined(named, ", ")
 
 
 def render_explain(
@@ -130,52 +168,83 @@ def render_explain(
 
 
 def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: bool) -> Iterator[str]:
-    yield from fold(sanitise(label(chain)), width)
-    where, store = sanitise(facts.on(chain.machine_id)), sanitise(chain.store or "none")
-    yield f"  {where}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    yield from fold(sanitise(told(label(chain))), width)
+    where = [
+        told(facts.on(chain.machine_id)),
+        _("store {store}", store=chain.store or sentence("none")),
+        _("thumbprint {thumbprint}", thumbprint=chain.thumbprint or sentence("none: no certificate names this key")),
+    ]
+    yield f"  {sanitise(listed(where))}"
     row = facts.machine(chain.machine_id)
     if row is not None and row.kind == "former":
-        yield "  of a former Windows, which is not in use: what follows is how that Windows itself would open it"
-    recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
-    at = f", broken at {chain.broken_at}" if chain.broken_at else ""
-    yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
+        former = _("of a former Windows, which is not in use: what follows is how that Windows itself would open it")
+        yield f"  {former}"
+    yield f"  {_verdict(chain)}"
     reason = reason_of(chain, facts) if with_reason else ""
     if reason:
-        yield from fold(sanitise(reason, _LONGEST_DETAIL), width, "  ", "  ")
+        yield from fold(sanitise(told(reason), _LONGEST_DETAIL), width, "  ", "  ")
     if chain.recoverable_from:
-        found = f"key found in {facts.found_in(chain)}{facts.opened_by(chain)}"
-        yield from fold(sanitise(found), width, "  ", "  ")
-    if copy := facts.copy_of(chain):
-        yield from fold(sanitise(f"a file with its public key, which did not open: {copy}"), width, "  ", "  ")
+        yield from fold(sanitise(facts.told_found(chain)), width, "  ", "  ")
+    if copy := facts.told_copy(chain):
+        yield from fold(sanitise(copy), width, "  ", "  ")
     if chain.recoverable is None and chain.recovery_doubt:
-        told = f"whether the key can be had is not known: {chain.recovery_doubt}"
-        yield from fold(sanitise(told, _LONGEST_DETAIL), width, "  ", "  ")
+        doubt = _("whether the key can be had is not known: {why}", why=told(chain.recovery_doubt))
+        yield from fold(sanitise(doubt, _LONGEST_DETAIL), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, facts, width)
     history = list(history_lines(facts.case, chain))
     if history:
         yield ""
-        yield "  what became of its files"
+        yield f"  {_('what became of its files')}"
     for line in history[:MAX_HISTORY]:
         yield from fold(sanitise(line), width, "  - ", "    ")
     if len(history) > MAX_HISTORY:
-        yield f"  - and {len(history) - MAX_HISTORY} more: see --format json"
+        yield f"  - {_('and {count} more: see --format json', count=len(history) - MAX_HISTORY)}"
     uses = list(uses_of(facts.case, chain))
     if uses:
         yield ""
-        yield "  used by"
+        yield f"  {_('used by')}"
     for use in uses[:MAX_USES]:
-        yield from fold(sanitise(told_use(use)), width, "  - ", "    ")
+        yield from fold(sanitise(told(told_use(use))), width, "  - ", "    ")
     if len(uses) > MAX_USES:
-        yield f"  - and {len(uses) - MAX_USES} more: see --format json"
+        yield f"  - {_('and {count} more: see --format json', count=len(uses) - MAX_USES)}"
+
+
+def _verdict(chain: KeyChainRow) -> str:
+    recoverable = {True: word("yes"), False: word("no"), None: sentence("not told")}[chain.recoverable]
+    known_by = word(chain.known_by)
+    if chain.verdict == "unknown" and not chain.broken_at:
+        return _(
+            "verdict: unknown; known by {known_by}; recoverable: {recoverable}",
+            known_by=known_by,
+            recoverable=recoverable,
+        )
+    if chain.broken_at:
+        return _(
+            "verdict: {verdict}, broken at {link}; known by {known_by}; recoverable: {recoverable}",
+            verdict=word(chain.verdict),
+            link=word(chain.broken_at),
+            known_by=known_by,
+            recoverable=recoverable,
+        )
+    return _(
+        "verdict: {verdict}; known by {known_by}; recoverable: {recoverable}",
+        verdict=word(chain.verdict),
+        known_by=known_by,
+        recoverable=recoverable,
+    )
 
 
 def _link_lines(link: Link, chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]:
     mark = "X" if link.name == chain.broken_at else " "
-    detail = f", {link.detail}" if link.detail else ""
+    said = listed(told(part) for part in (link.value, link.detail) if part)
     indent = " " * 16
-    yield from fold(sanitise(f"{link.value}{detail}", _LONGEST_DETAIL), width, f"{mark} {link.name:<12}  ", indent)
+    begin = f"{mark} {padded(told(word(link.name)), _NAMES)}  "
+    yield from fold(sanitise(said, _LONGEST_DETAIL), width, begin, indent)
     if link.read_from is not None:
-        when = f", written {told_time(link.read_from.source_time)}" if link.read_from.source_time else ""
-        yield from fold(sanitise(f"read in {facts.read_in(link.read_from)}{when}"), width, indent, indent)
+        path, time = facts.read_in(link.read_from), link.read_from.source_time
+        read = _("read in {path}", path=path)
+        if time is not None:
+            read = _("read in {path}, written {time}", path=path, time=told_time(time))
+        yield from fold(sanitise(read), width, indent, indent)

@@ -11,22 +11,29 @@ from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth
 from forensics.engine.database import RuleDatabase
 from forensics.engine.rule import Packs
 from forensics.engine.strangers_answers import AskedRules
+from forensics.language import _, joined, message, sentence, spoken_language
+from forensics.language import told as said
+from forensics.language.folding import columns, padded
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts, common_name
-from forensics.report.findings import FindingIndex, text_lines
+from forensics.report.findings import REMEDY, FindingIndex, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
+from forensics.report.rule_words import title_of, told_condition
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
-_WORDS = {True: "yes", False: "no", None: "unknown"}
+_WORDS = {True: message("yes"), False: message("no"), None: message("unknown")}
+_ANSWERS = 7
+"""Columns of the answers to conditions."""
 _CHAIN_SECTIONS = ("broken", "undecided", "too_open", "orphan")
-_TREE_WORDS = {"all": "all of", "any": "any of", "not": "not"}
+_TREE_WORDS = {"all": message("all of"), "any": message("any of"), "not": message("not")}
+_MATCHES = {True: message("MATCH"), None: message("UNKNOWN"), False: message("NEAR MISS")}
 
 
 class UnknownSubjectError(KeyError):
@@ -93,9 +100,10 @@ def explain(case: CaseTables, subject: str, rules: Paths = (), *, machine: str |
     """
     from forensics.engine.loader import load_packs
 
-    machines = named_machines(case, machine)
+    machines, spoken = named_machines(case, machine), spoken_language()
+    filled = {name for name, rows in case.tables.items() if rows}
     with recording(case.evidence):
-        packs = load_packs(given_paths(rules), tables={name for name, rows in case.tables.items() if rows})
+        packs = load_packs(given_paths(rules), language=None if spoken == "en" else spoken, tables=filled)
     return explain_subject(case, packs, subject, machines)
 
 
@@ -151,14 +159,14 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str, machines: froze
             chains = next(filter(None, of_name), [])
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
-            raise UnknownSubjectError(f"nothing in this case is called {wanted!r}")
+            raise UnknownSubjectError(sentence("nothing in this case is called {name}", name=repr(wanted)))
         answers = asked.answers([identity for identity in identities if identity is not None], machines)
     return Explanation(case, tuple(chains), answers, machines=machines)
 
 
 def _blocks(told: Explanation, width: int | None) -> Iterator[str]:
     """Yield the chains, then a block of rules for each thing they speak of."""
-    head = [line for text in head_lines(told.case.sources) for line in fold(sanitise(text), width)]
+    head = [line for text in head_lines(told.case.sources) for line in fold(sanitise(said(text)), width)]
     if head:
         yield "\n".join(head) + "\n"
     index = FindingIndex(told.case)
@@ -179,56 +187,58 @@ def _identity(chain: KeyChainRow) -> str | None:
 def _list(case: CaseTables, subjects: Iterable[NamedSubject]) -> Iterator[str]:
     facts = Facts(case)
     for subject in subjects:
-        name = "" if subject.label == subject.id else f"{subject.label}, "
-        yield sanitise(f"{name}{subject.id} ({subject.table}, {facts.on(subject.machine_id)})")
+        name = subject.id if subject.label == subject.id else joined([subject.label, subject.id], ", ")
+        where = facts.on(subject.machine_id)
+        yield sanitise(_("{name} ({table}, {where})", name=name, table=subject.table, where=where))
 
 
 def _rules(
-    identity: str, told: Sequence[RuleAnswer], texts: dict[str, Finding], width: int | None, several: bool
+    identity: str, answers: Sequence[RuleAnswer], texts: dict[str, Finding], width: int | None, several: bool
 ) -> Iterator[str]:
-    yield from fold(sanitise("What the rules say of it" + (f": {identity}" if several else "")), width)
-    if not told:
-        yield "  No rule speaks of it."
-    far = [e for e in told if e.value is False and not e.is_near_miss]
-    for explanation in told:
+    of_it = _("What the rules say of it: {name}", name=identity) if several else _("What the rules say of it")
+    yield from fold(sanitise(of_it), width)
+    if not answers:
+        yield f"  {_('No rule speaks of it.')}"
+    far = [e for e in answers if e.value is False and not e.is_near_miss]
+    for explanation in answers:
         if explanation not in far:
             # Once for each rule: a certificate in two stores is two rows of one finding.
             finding = texts.pop(explanation.rule.id, None) if explanation.value else None
             yield from _explained(explanation, finding, width)
     if far:
-        yield "  Not these, because of the conditions named:"
+        yield f"  {_('Not these, because of the conditions named:')}"
     for explanation in far:
         assert explanation.tree is not None
-        names = (c.name for c in explanation.tree.conditions() if c.value is False)
+        names = (told_condition(c.name) for c in explanation.tree.conditions() if c.value is False)
         yield from fold(sanitise(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
 
 
 def _explained(explanation: RuleAnswer, finding: Finding | None, width: int | None) -> Iterator[str]:
     rule = explanation.rule
-    verdict = {True: "MATCH", None: "UNKNOWN", False: "NEAR MISS"}[explanation.value]
-    yield from fold(sanitise(f"{verdict}: {rule.title} [{rule.id}]"), width, "  ", "    ")
+    title = finding.title if finding is not None else title_of(rule)
+    yield from fold(sanitise(f"{_(_MATCHES[explanation.value])}: {title} [{rule.id}]"), width, "  ", "    ")
     if explanation.failed or explanation.tree is None:
-        yield from fold(sanitise(explanation.failed), width, "      ", "      ")
+        yield from fold(sanitise(said(explanation.failed)), width, "      ", "      ")
         return
     yield from _tree_lines(explanation.tree, width, "    ")
     for condition in explanation.corroboration:
-        yield from _line(condition.value, f"{condition.name} (does not decide)", width, "    ")
+        yield from _line(condition.value, f"{told_condition(condition.name)} {_('(does not decide)')}", width, "    ")
     if finding is not None:
         yield from text_lines(finding.because, width, "    ")
-        yield from text_lines(finding.remedy, width, "    ", "What can be done: ")
+        yield from text_lines(finding.remedy, width, "    ", _(REMEDY))
 
 
 def _tree_lines(node: Judged, width: int | None, indent: str, outermost: bool = True) -> Iterator[str]:
     if node.kind == "condition":
-        yield from _line(node.value, node.name, width, indent)
+        yield from _line(node.value, told_condition(node.name), width, indent)
         return
     goes_without_saying = node.kind == "all" and outermost
     if not goes_without_saying:
-        yield from _line(node.value, _TREE_WORDS[node.kind], width, indent)
+        yield from _line(node.value, _(_TREE_WORDS[node.kind]), width, indent)
     for child in node.children:
         yield from _tree_lines(child, width, indent if goes_without_saying else indent + "  ", outermost=False)
 
 
 def _line(value: Truth, name: str, width: int | None, indent: str) -> Iterator[str]:
-    start = f"{indent}{_WORDS[value]:<7}  "
-    yield from fold(sanitise(name), width, start, " " * len(start))
+    start = f"{indent}{padded(_(_WORDS[value]), _ANSWERS)}  "
+    yield from fold(sanitise(name), width, start, " " * columns(start))

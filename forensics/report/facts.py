@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, joined, sentence, told
 from forensics.report.profiles import introduced_profile, is_profile, profile_name
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -58,49 +59,66 @@ class Facts:
         row = self.machine(machine_id)
         if row is not None and is_profile(row):
             return profile_name(row)
-        return (row.computer_name if row else None) or (
-            f"installation {machine_id}" if machine_id else "no one computer"
-        )
+        if row is not None and row.computer_name:
+            return row.computer_name
+        return sentence("installation {number}", number=machine_id) if machine_id else sentence("no one computer")
 
     def machine_name(self, machine_id: int) -> str:
         """Return what to call an installation: its name, and what tells it from others of that name."""
         apart = self._apart.get(machine_id)
-        return f"{self.computer(machine_id)} ({apart})" if apart else self.computer(machine_id)
+        name = self.computer(machine_id)
+        return sentence("{name} ({place})", name=name, place=apart) if apart else name
 
     def whose(self, machine_id: int) -> str:
         """Return of which computer, or of whose profile, something is, as the end of a sentence."""
         row = self.machine(machine_id)
-        return f"{'the ' if row is not None and is_profile(row) else ''}{self.machine_name(machine_id)}"
+        name = self.machine_name(machine_id)
+        return sentence("the {profile}", profile=name) if row is not None and is_profile(row) else name
 
     def introduced(self, machine: MachineRow) -> str:
         """Say which Windows an installation is, and where it was found."""
         place = self.place(machine.machine_id, with_volume=len(self._present) > 1)
         if is_profile(machine):
-            return f"{introduced_profile(machine)}, in {place}"
-        build = f" build {machine.build}" if machine.build else ""
-        update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
-        domain = f", domain {machine.domain_name}" if machine.domain_name else ""
-        product = machine.product_name or "Windows (product name not read)"
-        return f"{self.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
+            return sentence("{profiles}, in {place}", profiles=introduced_profile(machine), place=place)
+        windows = product(machine, with_update=True)
+        name = self.computer(machine.machine_id)
+        if machine.domain_name:
+            return sentence(
+                "{name}: {windows}, domain {domain}, in {place}",
+                name=name,
+                windows=windows,
+                domain=machine.domain_name,
+                place=place,
+            )
+        return sentence("{name}: {windows}, in {place}", name=name, windows=windows, place=place)
 
     def place(self, machine_id: int, with_volume: bool = True) -> str:
         """Return the source of an installation and, where it has one, its volume."""
         row = self.machine(machine_id)
         source = self._source_of(machine_id)
-        return f"{source}, {row.volume}" if with_volume and row and row.volume else source
+        return joined([source, row.volume], ", ") if with_volume and row and row.volume else source
 
     def named_with_place(self, machine_id: int) -> str:
         """Return what to call an installation where no list says which source it is of: the only one by its name."""
         if len(self._present) < 2 or machine_id not in self._present:
             return self.machine_name(machine_id)
-        return f"{self.computer(machine_id)} in {self.place(machine_id)}"
+        return sentence("{name} in {place}", name=self.computer(machine_id), place=self.place(machine_id))
 
     def on(self, machine_id: int, with_place: bool = True) -> str:
         """Return on which computer, or in whose profile, something is, as the end of a sentence."""
         row = self.machine(machine_id)
-        in_or_on = "in the" if row is not None and is_profile(row) else "on"
         name = self.named_with_place(machine_id) if with_place else self.machine_name(machine_id)
-        return f"{in_or_on} {name}"
+        if row is not None and is_profile(row):
+            return sentence("in the {profile}", profile=name)
+        return sentence("on {computer}", computer=name)
+
+    def before(self, machine_id: int, with_place: bool = False) -> str:
+        """Return where something is, in the spoken language, as what stands before a sentence about it."""
+        row = self.machine(machine_id)
+        name = self.named_with_place(machine_id) if with_place else self.machine_name(machine_id)
+        if row is not None and is_profile(row):
+            return _("In the {profile}: ", profile=name)
+        return _("On {computer}: ", computer=name)
 
     def _source_of(self, machine_id: int) -> str:
         row = self.machine(machine_id)
@@ -139,9 +157,11 @@ class Facts:
             if len(set(column.values())) > 1:
                 for number in numbers:
                     told[number] += [column[number]] if column[number] else []
-        labels = {number: ", ".join(parts) for number, parts in told.items()}
+        labels = {number: joined(parts, ", ") for number, parts in told.items()}
         is_told = len(set(labels.values())) == len(numbers)
-        return labels if is_told else {n: ", ".join([*told[n], f"installation {n}"]) for n in numbers}
+        if is_told:
+            return labels
+        return {n: joined([*told[n], sentence("installation {number}", number=n)], ", ") for n in numbers}
 
     def path(self, machine_id: int, path: str | None) -> str:
         """Write a path of the source as the Windows of an installation does; empty for None."""
@@ -156,24 +176,40 @@ class Facts:
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
-        return told_times(chain.recovery_place or "") or self.path(
+        return told_times(told(chain.recovery_place or "")) or self.path(
             chain.recoverable_on or chain.machine_id, chain.recoverable_from
         )
 
-    def opened_by(self, chain: KeyChainRow) -> str:
-        """Write what opened the file in which the key was found, where that is not in its place; empty where all is."""
-        machine = chain.recoverable_on or chain.machine_id
+    def told_found(self, chain: KeyChainRow) -> str:
+        """Say where the key of a chain was found, and what opened its file where that is not in its place."""
+        machine, place = chain.recoverable_on or chain.machine_id, self.found_in(chain)
         master_key = self.path(machine, chain.recoverable_master_key)
         hives = self.path(machine, chain.recoverable_hives)
-        by_master_key = f", by the master key in {master_key}" if master_key else ""
-        return by_master_key + (f", by the DPAPI_SYSTEM of the hives in {hives}" if hives else "")
+        if master_key and hives:
+            return _(
+                "key found in {place}, by the master key in {master_key}, by the DPAPI_SYSTEM of the hives in {hives}",
+                place=place,
+                master_key=master_key,
+                hives=hives,
+            )
+        if master_key:
+            return _("key found in {place}, by the master key in {master_key}", place=place, master_key=master_key)
+        if hives:
+            return _("key found in {place}, by the DPAPI_SYSTEM of the hives in {hives}", place=place, hives=hives)
+        return _("key found in {place}", place=place)
 
-    def copy_of(self, chain: KeyChainRow) -> str:
-        """Write where a key file lies that has the public key of a chain and did not open; empty where none does."""
+    def told_copy(self, chain: KeyChainRow) -> str:
+        """Say where a key file lies that has the public key of a chain and did not open; empty where none does."""
         if chain.key_copy is None:
             return ""
-        of = f" of {self.machine_name(chain.key_copy_on)}" if chain.key_copy_on else ""
-        return self.path(chain.key_copy_on or chain.machine_id, chain.key_copy) + of
+        path = self.path(chain.key_copy_on or chain.machine_id, chain.key_copy)
+        if not chain.key_copy_on:
+            return _("a file with its public key, which did not open: {path}", path=path)
+        return _(
+            "a file with its public key, which did not open: {path} of {computer}",
+            path=path,
+            computer=self.machine_name(chain.key_copy_on),
+        )
 
     def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
         """Return the key file that was judged."""
@@ -218,9 +254,23 @@ class Facts:
         return [] if value is None else index.get((chain.machine_id, value), [])
 
 
+def product(machine: MachineRow, with_update: bool = False) -> str:
+    """Return which Windows an installation is: its product and build.
+
+    Args:
+        machine: Its row.
+        with_update: The build with its update, as ``17763.5``.
+    """
+    name = machine.product_name or sentence("Windows (product name not read)")
+    if not machine.build:
+        return name
+    update = f".{machine.ubr}" if with_update and machine.ubr is not None else ""
+    return sentence("{product} build {build}", product=name, build=f"{machine.build}{update}")
+
+
 def day(moment: datetime | None) -> str:
     """Return the date in the zone that was asked for, else UTC, or ``an unknown date``."""
-    return told_day(moment) if moment else "an unknown date"
+    return told_day(moment) if moment else sentence("an unknown date")
 
 
 def days_left(chain: KeyChainRow, as_of: datetime) -> int:
@@ -238,5 +288,5 @@ def common_name(subject: str | None) -> str | None:
 def label(chain: KeyChainRow) -> str:
     """Return what to call a chain: subject, else container, else file name."""
     if chain.thumbprint:
-        return chain.subject or "(certificate without subject)"
-    return f"key file {(chain.key_file_path or '?').rsplit('/', 1)[-1]}"
+        return chain.subject or sentence("(certificate without subject)")
+    return sentence("key file {name}", name=(chain.key_file_path or "?").rsplit("/", 1)[-1])

@@ -6,13 +6,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
+from forensics.language import _, listed, message, told
 from forensics.report.folded_lines import fold
+from forensics.report.words import word
 from forensics.tables.finding import Block, Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
 LONGEST_LINE = 4000
 """Characters of one paragraph of a finding."""
+REMEDY = message("What can be done: ")
+"""Begins what can be done."""
 
 
 def counts(findings: Iterable[Finding]) -> bool:
@@ -98,9 +102,14 @@ def head(finding: Finding) -> str:
     """Return the line a finding begins with."""
     if finding.severity == "info" and finding.verdict == "match":
         return sanitise(f"{finding.title} [{finding.rule}]")
-    sure = "" if finding.confidence == "proved" else f", {finding.confidence}"
-    undecided = ", undecided" if finding.verdict == "unknown" else ""
-    return sanitise(f"{finding.severity.upper()}{sure}{undecided}: {finding.title} [{finding.rule}]")
+    return sanitise(f"{mark(finding)}: {finding.title} [{finding.rule}]")
+
+
+def mark(finding: Finding) -> str:
+    """Return the severity of a finding and how sure it is, in the spoken language, such as ``CRITICAL, likely``."""
+    sure = [] if finding.confidence == "proved" else [told(word(finding.confidence))]
+    undecided = [_("undecided")] if finding.verdict == "unknown" else []
+    return listed([_(finding.severity).upper(), *sure, *undecided])
 
 
 def text_lines(blocks: Iterable[Block], width: int | None, indent: str, first: str = "") -> Iterator[str]:
@@ -120,3 +129,8 @@ def text_lines(blocks: Iterable[Block], width: int | None, indent: str, first: s
             mark, hanging = ("- ", "  ") if block.kind == "item" else ("", "")
             yield from fold(sanitise(f"{first}{mark}{block.text}", LONGEST_LINE), width, indent, indent + hanging)
         first = ""
+
+
+def left_out(count: int, severity: str) -> str:
+    """Say how many findings are left out, in the spoken language."""
+    return _("{count} less severe than {severity} left out", count=count, severity=word(severity))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.language.folding import columns, folded
 from forensics.tables.sanitise import LONGEST, sanitise
 
 
@@ -16,11 +17,14 @@ def fold(text: str, width: int | None, indent: str = "", hanging: str = "") -> l
     """
     if width is None:
         return [indent + text]
+    width = max(width, 40)
+    if len(text) != columns(text):
+        return folded(text, width, indent, hanging) or [indent.rstrip()]
     import textwrap
 
     return textwrap.wrap(
         text,
-        width=max(width, 40),
+        width=width,
         initial_indent=indent,
         subsequent_indent=hanging,
         break_long_words=False,

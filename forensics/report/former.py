@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence
 from forensics.report.facts import day
 from forensics.tables.former_windows import FormerWindowsRow
 
-NOTHING_OF_TODAY = "No Windows of today is here, only a former one that Setup put aside: no key of today can be judged."
+NOTHING_OF_TODAY = sentence(
+    "No Windows of today is here, only a former one that Setup put aside: no key of today can be judged."
+)
 
 
 def is_former_only(case: CaseTables) -> bool:
@@ -20,15 +23,41 @@ def former_lines(case: CaseTables) -> Iterator[str]:
     """Yield a sentence for each former Windows: where it lies, which it is, and what is only there."""
     rows: list[FormerWindowsRow] = case.rows("former_windows")
     for row in rows:
-        name = row.computer_name or "computer name not read"
-        ran = f", last ran {day(row.last_seen_alive)}" if row.last_seen_alive else ""
-        yield f"{row.folder}: a former Windows ({name}{ran}), not counted; {_keys(row)}."
+        name = row.computer_name or sentence("computer name not read")
+        if row.last_seen_alive:
+            yield sentence(
+                "{folder}: a former Windows ({name}, last ran {date}), not counted; {keys}.",
+                folder=row.folder,
+                name=name,
+                date=day(row.last_seen_alive),
+                keys=_keys(row),
+            )
+        else:
+            yield sentence(
+                "{folder}: a former Windows ({name}), not counted; {keys}.",
+                folder=row.folder,
+                name=name,
+                keys=_keys(row),
+            )
 
 
 def _keys(row: FormerWindowsRow) -> str:
     count, waiting = (row.keys, row.locked) if row.machine_id == 0 else (row.keys_only_there, row.locked_only_there)
-    of_users = f", of users who have to give a password: {waiting}" if waiting else ""
-    return f"keys {'that' if row.machine_id == 0 else 'only there that'} can be had: {count}{of_users}"
+    if row.machine_id == 0 and waiting:
+        return sentence(
+            "keys that can be had: {count}, of users who have to give a password: {waiting}",
+            count=count,
+            waiting=waiting,
+        )
+    if row.machine_id == 0:
+        return sentence("keys that can be had: {count}", count=count)
+    if waiting:
+        return sentence(
+            "keys only there that can be had: {count}, of users who have to give a password: {waiting}",
+            count=count,
+            waiting=waiting,
+        )
+    return sentence("keys only there that can be had: {count}", count=count)
 
 
 def only_former(case: CaseTables) -> Iterator[tuple[int, str]]:
@@ -40,4 +69,7 @@ def only_former(case: CaseTables) -> Iterator[tuple[int, str]]:
     for row in rows:
         for name in row.only_there:
             if (row.former, name) not in told:
-                yield row.machine_id, f"{name}, only in the former Windows in {row.folder}"
+                yield (
+                    row.machine_id,
+                    sentence("{name}, only in the former Windows in {folder}", name=name, folder=row.folder),
+                )

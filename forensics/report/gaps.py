@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, listed, sentence, told
+from forensics.report.words import word
 from forensics.tables.record import CoverageRow
 from forensics.tables.sanitise import sanitise
 
 
 def gaps(case: CaseTables, on_machine: Callable[[int], str], most: int) -> Iterator[str]:
-    """Yield a line for each reason: a triage zip lacks dozens of things for one.
+    """Yield a line for each reason, in the spoken language: a triage zip lacks dozens of things for one.
 
     Args:
         case: The case.
@@ -25,11 +27,14 @@ def gaps(case: CaseTables, on_machine: Callable[[int], str], most: int) -> Itera
     for why, rows in found.items():
         alike = Counter(row.name for row in rows)
         # Several folders have a file of one name: then the path says which of them is meant.
-        names = list(dict.fromkeys(sanitise(r.source_path if alike[r.name] > 1 else r.name) for r in rows))
-        more = f" and {len(names) - most} more (see --format json)" if len(names) > most else ""
-        yield f"{why}: {', '.join(names[:most])}{more}"
+        names = list(dict.fromkeys(sanitise(r.source_path if alike[r.name] > 1 else told(r.name)) for r in rows))
+        shown = listed(names[:most])
+        if len(names) > most:
+            shown = _("{names} and {count} more (see --format json)", names=shown, count=len(names) - most)
+        yield f"{why}: {shown}"
 
 
 def _gap(row: CoverageRow, on_machine: Callable[[int], str]) -> str:
-    why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
-    return sanitise(f"{on_machine(row.machine_id)}{row.area}, {why}")
+    lacks = sentence("not in this source") if row.outcome == "not_examined" else word("unreadable")
+    what = _("{area}, {why}", area=word(row.area), why=told(row.detail or lacks))
+    return sanitise(f"{on_machine(row.machine_id)}{what}")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.facts.loss_told import NO_TIME, together
+from forensics.language import _, joined, sentence, told
 from forensics.late_methods import dataclass
-from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
+from forensics.tables.history import WITNESSES, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
 from forensics.tables.timestamps import format_utc, told_time, told_times
 
-_WHAT: dict[HistoryOf, str] = {"key_file": "key file", "master_key": "master key file"}
+_WAS = {
+    "created": sentence("was created"),
+    "overwritten": sentence("was overwritten"),
+    "deleted": sentence("was deleted"),
+}
 _ONE_EVENT = timedelta(seconds=2)
 """What two witnesses tell of one file is one event where their times are so near."""
 
@@ -33,10 +38,7 @@ class HistoryEvent:
     @property
     def told(self) -> str:
         """What happened, without its time: one sentence."""
-        by = " and ".join(WITNESSES[witness] for witness in self.witnesses)
-        likely = "likely, by the" if self.row.certainty == "likely" else ""
-        doubt = f"; {self.row.doubt}" if self.row.doubt else ""
-        return f"{_told(self.row)} ({likely} {by}{doubt})".replace("( ", "(")
+        return _with_witnesses(_told(self.row), self)
 
 
 def history_events(rows: Iterable[KeyHistoryRow]) -> list[HistoryEvent]:
@@ -58,73 +60,119 @@ def _is_one(one: KeyHistoryRow, other: KeyHistoryRow) -> bool:
     return one.at is not None and other.at is not None and abs(one.at - other.at) <= _ONE_EVENT
 
 
+def _with_witnesses(happened: str, event: HistoryEvent) -> str:
+    by = _witnesses(event.witnesses)
+    if event.row.certainty == "likely":
+        by = sentence("likely, by the {witnesses}", witnesses=by)
+    if event.row.doubt:
+        by = joined([by, event.row.doubt], "; ")
+    return sentence("{event} ({witnesses})", event=happened, witnesses=by)
+
+
+def _witnesses(witnesses: Sequence[HistoryWitness]) -> str:
+    *others, last = (WITNESSES[witness] for witness in witnesses)
+    for other in reversed(others):
+        last = sentence("{one} and {other}", one=other, other=last)
+    return last
+
+
+def _file(row: KeyHistoryRow) -> str:
+    if row.what == "key_file":
+        return sentence("key file {name}", name=row.file_name)
+    return sentence("master key file {name}", name=row.file_name)
+
+
 def _told(row: KeyHistoryRow) -> str:
     """Say what happened to a file, without its time and witness."""
-    file = f"{_WHAT[row.what]} {row.file_name}"
-    if row.happened == "existed":
-        return f"{file} was there" + (f", as since {told_time(row.since)}" if row.since else "")
     if row.happened == "not_there" and row.what == "key_file" and "_" not in row.file_name:
-        return "no key file of its container was there"  # of which the name goes by its provider
+        return sentence("no key file of its container was there")  # of which the name goes by its provider
+    return sentence("{file} {what}", file=_file(row), what=_happened(row))
+
+
+def _happened(row: KeyHistoryRow) -> str:
+    """Say what happened to a file, in words that follow its name."""
+    since = told_time(row.since) if row.since else None
+    if row.happened == "existed":
+        return sentence("was there, as since {time}", time=since) if since else sentence("was there")
     if row.happened == "not_there":
-        return f"{file} was not there" + (f" any more; at {told_time(row.since)} it was" if row.since else "")
+        if since:
+            return sentence("was not there any more; at {time} it was", time=since)
+        return sentence("was not there")
     if row.happened == "put_there":
-        return f"{file} was written to this volume, with an older date of its own"
+        return sentence("was written to this volume, with an older date of its own")
     if row.happened == "named":
-        return f"{file} got its name"
+        return sentence("got its name")
     if row.happened == "moved":
-        return f"{file} was moved to {row.other_folder or 'another folder'}" + _as_name(row)
+        return _moved(row)
     if row.happened == "renamed":
-        return f"{file} was renamed" + (f" to {row.other_name}" if row.other_name else "")
-    return f"{file} was {row.happened}{together(row.together, row.together_seconds, row.folder)}"
+        return sentence("was renamed to {name}", name=row.other_name) if row.other_name else sentence("was renamed")
+    others = together(row.together, row.together_seconds, row.folder).removeprefix(", ")
+    return joined(filter(None, (_WAS[row.happened], others)), ", ")
 
 
-def _as_name(row: KeyHistoryRow) -> str:
-    return f" as {row.other_name}" if row.other_name and row.other_name != row.file_name else ""
+def _moved(row: KeyHistoryRow) -> str:
+    folder = row.other_folder or sentence("another folder")
+    if row.other_name and row.other_name != row.file_name:
+        return sentence("was moved to {folder} as {name}", folder=folder, name=row.other_name)
+    return sentence("was moved to {folder}", folder=folder)
 
 
 def told_loss(chain: KeyChainRow) -> str | None:
     """Say when a key lost its file, and what speaks against it; None where no witness tells."""
     if chain.lost_told is None or chain.lost_doubt is None:
         return chain.lost_told
-    return f"{chain.lost_told}: {chain.lost_doubt}"
+    return joined([chain.lost_told, chain.lost_doubt], ": ")
 
 
 def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
-    """Yield what became of the files that a chain needs: first in one sentence, then event by event."""
+    """Yield what became of the files that a chain needs, in the spoken language: in one sentence, then each event."""
     rows = [row for row in case.rows("key_history") if _is_about(row, chain)]
     if not rows and not _lacks_a_file(chain):
         return
-    if told := told_loss(chain):
-        yield f"in short: {chain.lost_file or 'its file'} {told}"
+    if loss := told_loss(chain):
+        yield _("in short: {file} {told}", file=chain.lost_file or sentence("its file"), told=told(loss))
     for event in sorted(history_events(rows), key=_order):
-        yield f"{told_time(event.row.at) if event.row.at else NO_TIME}: {event.told}"
+        yield f"{told_time(event.row.at) if event.row.at else told(NO_TIME)}: {told(event.told)}"
     for row in _journals(case, chain.machine_id):
         if row.detail and row.outcome in ("present", "partial"):
-            names = "" if rows else "names none of its files, and "
-            yield f"the change journal {names}{row.detail}: what happened before that it does not tell"
+            reach = told(row.detail)
+            if rows:
+                yield _("the change journal {reach}: what happened before that it does not tell", reach=reach)
+            else:
+                yield _(
+                    "the change journal names none of its files, and {reach}: what happened before that it does not "
+                    "tell",
+                    reach=reach,
+                )
 
 
 def loss_beside(chain: KeyChainRow, said: str) -> str | None:
-    """Say when a key lost its file, unless a text that stands above says all of it."""
-    if chain.lost_told is None or (told_times(chain.lost_told) in said and chain.lost_doubt is None):
+    """Say when a key lost its file, unless a text of the spoken language that stands above says all of it."""
+    if chain.lost_told is None or (told_times(told(chain.lost_told)) in said and chain.lost_doubt is None):
         return None
-    return told_times(told_loss(chain) or "") or None
+    return told_times(told(told_loss(chain) or "")) or None
 
 
 def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:
-    """Yield with its machine what became of each file that no broken key needs: one line."""
+    """Yield with its machine what became of each file that no broken key needs: one line in the spoken language."""
     broken = {(chain.machine_id, chain.thumbprint) for chain in case.rows("key_chain") if chain.verdict == "unusable"}
     files: dict[tuple[int, str], list[KeyHistoryRow]] = {}
     for row in case.rows("key_history"):
         if not any((row.machine_id, thumbprint) in broken for thumbprint in row.thumbprints):
             files.setdefault((row.machine_id, row.file_name), []).append(row)
-    for (machine_id, name), of_file in files.items():
-        begins = f"{_WHAT[of_file[0].what]} {name} "
-        told = (
-            f"{event.told.removeprefix(begins)} at {told_time(event.row.at)}" if event.row.at else event.told
-            for event in sorted(history_events(of_file), key=_order)
-        )
-        yield machine_id, f"{begins}{', '.join(told)}"
+    for (machine_id, _name), of_file in files.items():
+        events = sorted(history_events(of_file), key=_order)
+        yield machine_id, _("{file} {what}", file=_file(of_file[0]), what=joined(map(_at_its_time, events), ", "))
+
+
+def _at_its_time(event: HistoryEvent) -> str:
+    """Say what happened to a file that was named before."""
+    row = event.row
+    if row.at is None:
+        return event.told
+    has_name = row.happened != "not_there" or row.what != "key_file" or "_" in row.file_name
+    happened = _with_witnesses(_happened(row), event) if has_name else event.told
+    return sentence("{event} at {time}", event=happened, time=told_time(row.at))
 
 
 def _order(event: HistoryEvent) -> tuple[bool, str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.language import message, sentence
+from forensics.report.named import named
 from forensics.tables.machine import MachineRow
 
 MOST_USERS = 2
 """Display: users whose profiles a headline names; the others it counts."""
-IN_A_SESSION = "Commands are for a session of the user with this profile."
+IN_A_SESSION = message("Commands are for a session of the user with this profile.")
 """Where the commands of findings about profiles alone belong."""
 MOST_GUIDS = 3
 """Display: computers that one sentence names by their MachineGuid."""
-_WITHOUT = {True: "without the Windows it belongs to", False: "without the Windows they belong to"}
 
 
 def is_profile(machine: MachineRow) -> bool:
@@ -28,15 +29,20 @@ def profile_name(machine: MachineRow, with_sids: bool = False) -> str:
     """
     users = machine.profiles_of if with_sids else [_name(user) for user in machine.profiles_of]
     if not users:
-        return "profiles of nobody"
-    more = len(users) - MOST_USERS
-    names = f"{', '.join(users[:MOST_USERS])} and {more} more" if more > 0 else " and ".join(users)
-    return f"profile of {names}" if len(users) == 1 else f"profiles of {names}"
+        return sentence("profiles of nobody")
+    if len(users) == 1:
+        return sentence("profile of {user}", user=users[0])
+    if len(users) == MOST_USERS:
+        return sentence("profiles of {one} and {other}", one=users[0], other=users[1])
+    return sentence("profiles of {users}", users=named(users, MOST_USERS))
 
 
 def introduced_profile(machine: MachineRow, with_sids: bool = True) -> str:
     """Say what profiles alone are: whose, and that their Windows was not there to see."""
-    return f"{profile_name(machine, with_sids)}, {_WITHOUT[len(machine.profiles_of) < 2]}"
+    profiles = profile_name(machine, with_sids)
+    if len(machine.profiles_of) < 2:
+        return sentence("{profiles}, without the Windows it belongs to", profiles=profiles)
+    return sentence("{profiles}, without the Windows they belong to", profiles=profiles)
 
 
 def computers_of(machine: MachineRow) -> str:
@@ -44,13 +50,28 @@ def computers_of(machine: MachineRow) -> str:
     guids = machine.key_guids
     if not guids:
         return ""
-    whose = "Its" if len(machine.profiles_of) == 1 else "Their"
+    is_one = len(machine.profiles_of) == 1
+    if len(guids) == 1 and is_one:
+        return sentence(
+            "Its key files are named for MachineGuid {guid}: that of the computer on which they were made.",
+            guid=guids[0],
+        )
     if len(guids) == 1:
-        return f"{whose} key files are named for MachineGuid {guids[0]}: that of the computer on which they were made."
-    more = f" and {len(guids) - MOST_GUIDS} more" if len(guids) > MOST_GUIDS else ""
-    named = f"{', '.join(guids[:MOST_GUIDS])}{more}"
-    return (
-        f"{whose} key files are named for {len(guids)} MachineGuids, of the computers on which they were made: {named}."
+        return sentence(
+            "Their key files are named for MachineGuid {guid}: that of the computer on which they were made.",
+            guid=guids[0],
+        )
+    names = named(guids, MOST_GUIDS)
+    if is_one:
+        return sentence(
+            "Its key files are named for {count} MachineGuids, of the computers on which they were made: {guids}.",
+            count=len(guids),
+            guids=names,
+        )
+    return sentence(
+        "Their key files are named for {count} MachineGuids, of the computers on which they were made: {guids}.",
+        count=len(guids),
+        guids=names,
     )
 
 
@@ -61,12 +82,14 @@ def has_profiles(case: CaseTables) -> bool:
 
 def windows_of(case: CaseTables) -> str:
     """Return what to call the Windows that opens keys: of profiles alone it is not on this disk."""
-    return "Windows" if has_profiles(case) else "Windows on this disk"
+    return "Windows" if has_profiles(case) else sentence("Windows on this disk")
 
 
 def owner_of_stores(case: CaseTables) -> str:
     """Return whose certificate stores are looked into first: a computer's, or those of the user of a profile alone."""
-    return "user" if only_profiles(case) else "computer or the user" if has_profiles(case) else "computer"
+    if only_profiles(case):
+        return sentence("user")
+    return sentence("computer or the user") if has_profiles(case) else sentence("computer")
 
 
 def only_profiles(case: CaseTables) -> bool:

@@ -16,7 +16,14 @@ from forensics.engine.rule import (
     Presence,
     Rule,
 )
+from forensics.language import _, listed, told
+from forensics.language.folding import padded
+from forensics.report.rule_words import texts_of, title_of, told_condition
+from forensics.report.words import word
 from forensics.tables.finding import SEVERITIES
+
+_SEVERITY = 8
+"""Columns of the severities of a list."""
 
 
 def render_list(packs: Packs) -> str:
@@ -25,8 +32,10 @@ def render_list(packs: Packs) -> str:
     longest = max((len(rule.id) for rule in packs.rules), default=0)
     for pack, rules in groupby(packs.rules, key=lambda rule: rule.pack):
         lines.append(f"{pack}:")
-        lines += [f"  {_worst(rule):<8}  {rule.id:<{longest}}  {rule.title}" for rule in rules]
-    return _shown(lines) if lines else "There are no rules.\n"
+        lines += [
+            f"  {padded(told(word(_worst(rule))), _SEVERITY)}  {rule.id:<{longest}}  {title_of(rule)}" for rule in rules
+        ]
+    return _shown(lines) if lines else f"{_('There are no rules.')}\n"
 
 
 def render_markdown(packs: Packs) -> str:
@@ -87,24 +96,38 @@ def _worst(rule: Rule) -> str:
 
 def render_rule(rule: Rule) -> str:
     """Write what a rule asks and says."""
+    because, remedy = texts_of(rule)
     lines = [
-        rule.title,
-        f"  id {rule.id}, pack {rule.pack}, for each row of {rule.table}{_across(rule)}, file {rule.path}",
-        f"  severity {_levels(rule.severity)}; confidence {_levels(rule.confidence)}",
+        title_of(rule),
+        f"  {_about(rule)}",
+        "  "
+        + _(
+            "severity {severity}; confidence {confidence}",
+            severity=_levels(rule.severity),
+            confidence=_levels(rule.confidence),
+        ),
         "",
-        "It matches when",
+        _("It matches when"),
         *condition_lines(rule.when, "  "),
     ]
     if rule.corroboration:
-        lines += ["", "It tells too, without deciding by it, whether"]
+        lines += ["", _("It tells too, without deciding by it, whether")]
         lines += [line for condition in rule.corroboration for line in condition_lines(condition, "  ")]
-    for heading, text in (("It says then", rule.because), ("and to do", rule.remedy)):
+    for heading, text in ((_("It says then"), because), (_("and to do"), remedy)):
         if text:
             lines += ["", heading, *(f"  {line}".rstrip() for line in text.rstrip().split("\n"))]
-    for heading, names in (("Its consequences", rule.explains), ("References", rule.references)):
+    for heading, names in ((_("Its consequences"), rule.explains), (_("References"), rule.references)):
         if names:
             lines += ["", heading, *(f"  {name}" for name in names)]
     return _shown(lines)
+
+
+def _about(rule: Rule) -> str:
+    """Say where a rule stands and what it is asked of."""
+    values = {"id": rule.id, "pack": rule.pack, "table": rule.table, "path": rule.path}
+    if rule.spans_machines:
+        return _("id {id}, pack {pack}, for each row of {table}, compared across machines, file {path}", **values)
+    return _("id {id}, pack {pack}, for each row of {table}, file {path}", **values)
 
 
 def _shown(lines: list[str]) -> str:
@@ -113,29 +136,45 @@ def _shown(lines: list[str]) -> str:
 
 
 def _levels(levels: tuple[Level, ...]) -> str:
-    return ", ".join(f"{level.value} when {level.when}" if level.when else level.value for level in levels)
+    return listed(map(_level, levels))
+
+
+def _level(level: Level) -> str:
+    if level.when:
+        return _("{level} when {condition}", level=word(level.value), condition=level.when)
+    return told(word(level.value))
 
 
 def condition_lines(condition: Condition, indent: str) -> Iterator[str]:
     """Yield a tree of conditions, one a line with its SQL."""
     if isinstance(condition, Every | Either):
-        yield f"{indent}{'all of' if isinstance(condition, Every) else 'any of'}"
+        yield f"{indent}{_('all of') if isinstance(condition, Every) else _('any of')}"
         for child in condition.children:
             yield from condition_lines(child, indent + "  ")
     elif isinstance(condition, Negated):
-        yield f"{indent}not"
+        yield f"{indent}{_('not')}"
         yield from condition_lines(condition.child, indent + "  ")
     elif isinstance(condition, Presence):
-        word = "some row of" if condition.wanted else "no row of"
-        yield f"{indent}{condition.name}: {word} {condition.table} where {' '.join(condition.where.split())}"
+        yield indent + _presence(condition)
         if condition.covered:
-            places = " and ".join(map(_place, condition.covered))
-            yield f"{indent}  (unknown unless this was examined: {places})"
+            places = listed(map(_place, condition.covered), _(" and "))
+            yield f"{indent}  {_('(unknown unless this was examined: {places})', places=places)}"
     elif condition.shorthand:
-        yield f"{indent}{condition.name}"
+        yield f"{indent}{told_condition(condition.name)}"
     else:
-        yield f"{indent}{condition.name}: {' '.join(condition.sql.split())}"
+        yield f"{indent}{told_condition(condition.name)}: {' '.join(condition.sql.split())}"
+
+
+def _presence(condition: Presence) -> str:
+    values = {
+        "name": told_condition(condition.name),
+        "table": condition.table,
+        "sql": " ".join(condition.where.split()),
+    }
+    if condition.wanted:
+        return _("{name}: some row of {table} where {sql}", **values)
+    return _("{name}: no row of {table} where {sql}", **values)
 
 
 def _place(covered: Covered) -> str:
-    return ", ".join(f"{column} {' or '.join(values)}" for column, values in covered.columns.items())
+    return ", ".join(f"{column} {_(' or ').join(values)}" for column, values in covered.columns.items())

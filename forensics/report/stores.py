@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence
 from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.sources.coverage import OWN_CERTIFICATES, Coverage, Place, together
 from forensics.tables.key_chain import KeyChainRow
@@ -10,24 +11,24 @@ from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 _UNREAD = "not_examined"
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
-_NOTHING_JUDGED = "No certificate could be judged: "
-_MAY_BE_MORE = "There may be more: "
 _NEVER_DECIDED = ("sealed_tpm", "sealed_vbs", "needs_pin")
-_STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
-_ELEMENT = "a certificate in the computer's stores cannot be read."
+_ELEMENT = sentence("a certificate in the computer's stores cannot be read.")
 _BECAUSE = {
-    "unreadable": f"{_STORES_HIVE}cannot be read.",
-    "partial": f"of {_STORES_HIVE}only a part was read.",
-    "not_examined": f"{_STORES_HIVE}was not there to read.",
+    "unreadable": sentence("the SOFTWARE hive, which holds the computer's certificate stores, cannot be read."),
+    "partial": sentence("of the SOFTWARE hive, which holds the computer's certificate stores, only a part was read."),
+    "not_examined": sentence(
+        "the SOFTWARE hive, which holds the computer's certificate stores, was not there to read."
+    ),
 }
 
-
-_OWN_STORE = "the folder of the user's own certificates (AppData\\Roaming\\Microsoft\\SystemCertificates\\My) "
+_OWN_FOLDER = "AppData\\Roaming\\Microsoft\\SystemCertificates\\My"
 _OF_OWN_STORE = {
-    "unreadable": "cannot be read",
-    "partial": "was read in part only",
-    "not_examined": "was not there to read",
-    "absent": "is not there",
+    "unreadable": sentence("the folder of the user's own certificates ({path}) cannot be read.", path=_OWN_FOLDER),
+    "partial": sentence("the folder of the user's own certificates ({path}) was read in part only.", path=_OWN_FOLDER),
+    "not_examined": sentence(
+        "the folder of the user's own certificates ({path}) was not there to read.", path=_OWN_FOLDER
+    ),
+    "absent": sentence("the folder of the user's own certificates ({path}) is not there.", path=_OWN_FOLDER),
 }
 
 
@@ -96,14 +97,15 @@ def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
     if is_former_only(case):
         return NOTHING_OF_TODAY
-    because = _because(case)
-    return _NOTHING_JUDGED + because if because else "No certificate here names a private key or should have one."
+    if because := _because(case):
+        return sentence("No certificate could be judged: {why}", why=because)
+    return sentence("No certificate here names a private key or should have one.")
 
 
 def further_certificates(case: CaseTables) -> str:
     """Return the sentence that a list of certificates may not be whole, and why; empty where it is."""
     because = _because(case)
-    return _MAY_BE_MORE + because if because else ""
+    return sentence("There may be more: {why}", why=because) if because else ""
 
 
 def _because(case: CaseTables) -> str:
@@ -111,14 +113,16 @@ def _because(case: CaseTables) -> str:
     unseen = unseen_stores(case)
     profiles = {m.machine_id for m in case.rows("machine") if m.kind == "profile"}
     if unseen and unseen.keys() <= profiles:
-        return f"{_OWN_STORE}{_OF_OWN_STORE[next(iter(unseen.values())).state]}."
+        return _OF_OWN_STORE[next(iter(unseen.values())).state]
     unseen = {number: outcome for number, outcome in unseen.items() if number not in profiles}
     lacking = {m.machine_id for m in case.rows("machine") if not case.coverage_of(m).saw_store().is_whole}
     states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}
     if unseen and not states:
         return _ELEMENT
     if states == {"not_examined"} and (why := _not_obtained(case)):
-        return f"{_STORES_HIVE}was not read: {why}."
+        return sentence(
+            "the SOFTWARE hive, which holds the computer's certificate stores, was not read: {why}.", why=why
+        )
     return next((because for state, because in _BECAUSE.items() if state in states), "")
 
 

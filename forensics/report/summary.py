@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
-from forensics.engine.templates import listed
+from forensics.language import _, _n, told
+from forensics.report.all_named import all_named
 from forensics.report.facts import Facts, day, label
 from forensics.report.former import NOTHING_OF_TODAY, is_former_only
+from forensics.report.named import sentences
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack
@@ -21,24 +23,53 @@ def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> 
         lack: What evidence leaves open.
     """
     t = sorted_keys
-    total = t.keys
     if case.is_empty:
-        return "Nothing could be examined."
+        return _("Nothing could be examined.")
     if is_former_only(case):
-        return NOTHING_OF_TODAY
+        return told(NOTHING_OF_TODAY)
     if not case.rows("machine"):
-        return "No Windows installation here, so no key can be judged: exported virtual machines only."
+        return _("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not t.judged:
-        return no_certificate(case)
-    have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-    counts = f"{len(t.in_force(t.broken))} {lack.broken}, {len(t.in_force((*t.well, *t.too_open)))} usable"
-    parts = [f"Of {total} {have} a private key: {counts}"]
-    expired = f"; {len(t.expired)} more expired." if t.expired else ", 0 expired."
-    parts.append(f", {lack.undecided(len(t.in_force(t.unknown)))}{expired}")
+        return told(no_certificate(case))
+    said = [_counts(t, lack)]
     if hit := facts.uses(t.in_force(t.broken)):
-        parts.append(f" {len(hit)} service{'' if len(hit) == 1 else 's'} use a broken one: {listed(hit)}.")
+        said.append(
+            _n(
+                "{count} service use a broken one: {names}.",
+                "{count} services use a broken one: {names}.",
+                len(hit),
+                names=all_named(hit),
+            )
+        )
     if t.expiring:
-        parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
+        name, date = label(t.expiring[0]), day(t.expiring[0].not_after)
+        said.append(_("The next to expire is {name}, on {date}.", name=name, date=date))
     if judges_nothing(case):
-        parts.append(f" {further_certificates(case)}")
-    return "".join(parts)
+        said.append(told(further_certificates(case)))
+    return sentences(said)
+
+
+def _counts(t: Triage, lack: Lack) -> str:
+    values = {
+        "broken": lack.broken(len(t.in_force(t.broken))),
+        "usable": len(t.in_force((*t.well, *t.too_open))),
+        "undecided": lack.undecided(len(t.in_force(t.unknown))),
+    }
+    if t.expired:
+        return _n(
+            "Of {count} certificate that has or should have a private key: {broken}, {usable} usable, {undecided}; "
+            "{expired} more expired.",
+            "Of {count} certificates that have or should have a private key: {broken}, {usable} usable, {undecided}; "
+            "{expired} more expired.",
+            t.keys,
+            expired=len(t.expired),
+            **values,
+        )
+    return _n(
+        "Of {count} certificate that has or should have a private key: {broken}, {usable} usable, {undecided}, "
+        "0 expired.",
+        "Of {count} certificates that have or should have a private key: {broken}, {usable} usable, {undecided}, "
+        "0 expired.",
+        t.keys,
+        **values,
+    )

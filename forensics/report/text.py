@@ -7,23 +7,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
-from forensics.engine.templates import listed
-from forensics.language import _n
+from forensics.language import _, _n, joined, listed, told
 from forensics.report.accounted import examined_line, reasons
+from forensics.report.all_named import all_named
 from forensics.report.disk_table.text import head_table
 from forensics.report.ending import SOON, condition, ending, when
 from forensics.report.facts import Facts, day, label
-from forensics.report.findings import FindingIndex, head, text_lines
+from forensics.report.findings import REMEDY, FindingIndex, head, left_out, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.former import former_lines
 from forensics.report.gaps import gaps
-from forensics.report.key_history import files_of_working_keys, loss_beside
+from forensics.report.key_history import files_of_working_keys
 from forensics.report.orphans import told_orphan
 from forensics.report.profiles import computers_of, owner_of_stores, windows_of
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
 from forensics.report.summary import summary
 from forensics.report.terminal import in_bold, in_colour
+from forensics.report.told_key import has_ended, named_certificate, store_of, told_key, validity
 from forensics.report.triage import Triage, triage
 from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
@@ -45,7 +46,6 @@ MOST_FINDINGS = 100
 """Findings of one rule that are told one by one; a disk made to swamp the reader has ten thousand."""
 MOST_VMS = 200
 """Virtual machines that are told one by one."""
-REMEDY = "What can be done: "
 MANY = 100_000
 """Characters of a whole text, when it is only searched."""
 
@@ -90,7 +90,7 @@ class _Report:
         if only is not None:
             self.is_whole = True
             _PARTS[only](self)
-            return self.lines[1:] or [f"There is nothing to tell of {only}."]
+            return self.lines[1:] or [_("There is nothing to tell of {section}.", section=only)]
         self._head()
         for name, part in _PARTS.items():
             part(self)
@@ -99,7 +99,7 @@ class _Report:
         return self.lines
 
     def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
-        self.lines += fold(sanitise(text), self.width, indent, indent + "  " if hanging is None else hanging)
+        self.lines += fold(sanitise(told(text)), self.width, indent, indent + "  " if hanging is None else hanging)
 
     def _heading(self, text: str) -> None:
         self.lines.append("")
@@ -114,33 +114,37 @@ class _Report:
         for text in texts[:most]:
             self._add(text, indent, " " * len(indent))
         if len(texts) > most:
-            self._add(f"and {len(texts) - most} more: see --format json", indent)
+            self._and_more(len(texts) - most, indent)
+
+    def _and_more(self, count: int, indent: str) -> None:
+        self._add(_("and {count} more: see --format json", count=count), indent)
 
     def _head(self) -> None:
-        self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
+        version, date = self.case.tool_version, day(self.case.as_of)
+        self._add(_("keymortem {version}, as of {date}", version=version, date=date))
         if line := unanswered_line(self.case):
             self._add(line)
         self.lines += head_table(self.case, self.width)
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
-            self.lines += fold(sanitise(computers_of(machine)), self.width, "  ") if machine.key_guids else []
-        for sentence in filter(None, (*former_lines(self.case), line := examined_line(self.case.sources))):
-            self._add(sentence)
-        for sentence in reasons(self.case.sources):
-            self._add(sentence, "  - " if line else "")
+            self.lines += fold(sanitise(told(computers_of(machine))), self.width, "  ") if machine.key_guids else []
+        for said in filter(None, (*former_lines(self.case), line := examined_line(self.case.sources))):
+            self._add(said)
+        for said in reasons(self.case.sources):
+            self._add(said, "  - " if line else "")
         for row in self.case.rows("coverage"):
             if row.area == "proof":
-                self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
+                self._add(f"{self._on_machine(row.machine_id)}{told(row.name)}: {told(row.detail or '')}")
         self.lines.append("")
         lack = lack_of_evidence(self.case, self.triage.in_force(self.triage.unknown), self.facts)
         self._add(summary(self.case, self.triage, self.facts, lack), hanging="")
-        for sentence in lack.why if self.triage.keys else ():
-            self._add(sentence, hanging="")
+        for said in lack.why if self.triage.keys else ():
+            self._add(said, hanging="")
 
     def _findings(self) -> None:
         causes, less_severe = self._severe(self.findings.causes())
         if causes or less_severe:
-            self._heading("FINDINGS: what is the matter, the worst first")
+            self._heading(_("FINDINGS: what is the matter, the worst first"))
         for number, finding in enumerate(self._first(causes, "  - "), 1):
             mark = f"  {number}. "
             self._finding(finding, mark, " " * len(mark))
@@ -154,7 +158,7 @@ class _Report:
 
     def _leave_out(self, count: int) -> None:
         if count:
-            self._add(f"{count} less severe than {self.min_severity} left out", "  - ")
+            self._add(left_out(count, str(self.min_severity)), "  - ")
 
     def _first(self, findings: Sequence[Finding], indent: str, most: int = MOST_FINDINGS) -> Iterator[Finding]:
         """Yield the first findings of each rule, and then say how many more there are."""
@@ -164,19 +168,26 @@ class _Report:
             if seen[finding.rule] <= most:
                 yield finding
         for rule, count in seen.items():
-            if (left := count - most) > 0:
-                more = _n("and {count} more finding of {rule}", "and {count} more findings of {rule}", left, rule=rule)
-                self._add(f"{more}: see --format json", indent)
+            if count > most:
+                self._add(
+                    _n(
+                        "and {count} more finding of {rule}: see --format json",
+                        "and {count} more findings of {rule}: see --format json",
+                        count - most,
+                        rule=rule,
+                    ),
+                    indent,
+                )
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
         self.lines += text_lines(finding.because, self.width, indent, self._on_machine(finding.machine_id))
-        self.lines += text_lines(finding.remedy, self.width, indent, REMEDY)
+        self.lines += text_lines(finding.remedy, self.width, indent, _(REMEDY))
         self._subjects(finding, indent)
         for consequence in self._first(self.findings.consequences(finding), f"{indent}* ", MOST):
-            self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
+            self._add(_("From this follows {finding}", finding=head(consequence)), f"{indent}* ", f"{indent}  ")
             self._in_short(consequence, f"{indent}  ")
-            self.lines += text_lines(consequence.remedy, self.width, f"{indent}  ", REMEDY)
+            self.lines += text_lines(consequence.remedy, self.width, f"{indent}  ", _(REMEDY))
 
     def _in_short(self, finding: Finding, indent: str) -> None:
         """Say what matters of a finding that is no cause; the subjects that were described above are only named."""
@@ -185,7 +196,7 @@ class _Report:
         said = sanitise(as_text(finding.because), MANY)
         named = [s.label for s in finding.subjects if sanitise(s.label) not in said]
         if finding.subject_table != "machine" and named:
-            self._add(f"About {listed([sanitise(name) for name in named])}", indent, indent)
+            self._add(_("About {names}", names=all_named([sanitise(told(name)) for name in named])), indent, indent)
 
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""
@@ -193,7 +204,8 @@ class _Report:
         said = sanitise(as_text(finding.because), MANY)
         for chain in chains[:most]:
             if id(chain) in self.told:
-                self._add(f"{label(chain)}, {chain.thumbprint or chain.key_file_path}", f"{indent}- ", f"{indent}  ")
+                named = [told(label(chain)), str(chain.thumbprint or chain.key_file_path)]
+                self._add(listed(named), f"{indent}- ", f"{indent}  ")
             else:
                 self.told.add(id(chain))
                 self._subject(chain, indent, said)
@@ -201,7 +213,7 @@ class _Report:
         for name in others[:most]:
             self._add(name, f"{indent}- ", f"{indent}  ")
         if (more := len(chains or others) - most) > 0:
-            self._add(f"and {more} more: see --format json", f"{indent}- ")
+            self._and_more(more, f"{indent}- ")
 
     def _leave_out_what_findings_told(self) -> None:
         t, covers = self.triage, self.findings.covers
@@ -214,7 +226,7 @@ class _Report:
     def _information(self) -> None:
         findings, less_severe = self._severe(self.findings.information())
         if findings or less_severe:
-            self._heading("FOR INFORMATION: nothing is wrong with this; keymortem explain tells more")
+            self._heading(_("FOR INFORMATION: nothing is wrong with this; keymortem explain tells more"))
         for finding in self._first(findings, "  - "):
             self._add(head(finding), "  - ", "    ")
             self._in_short(finding, "    ")
@@ -222,11 +234,11 @@ class _Report:
 
     def _broken(self) -> None:
         if self.triage.broken:
-            self._heading(f"BROKEN: {windows_of(self.case)} cannot open these private keys")
+            self._heading(_("BROKEN: {windows} cannot open these private keys", windows=windows_of(self.case)))
         groups = self._groups(self.triage.broken)
         for number, ((machine_id, reason), chains) in enumerate(groups, 1):
             mark = f"  {number}. "
-            self._add(self._on_machine(machine_id) + reason, mark, " " * len(mark))
+            self._add(self._on_machine(machine_id) + told(reason), mark, " " * len(mark))
             for chain in chains:
                 self._subject(chain, " " * len(mark))
 
@@ -237,119 +249,94 @@ class _Report:
             groups.setdefault((chain.machine_id, reason_of(chain, self.facts)), []).append(chain)
         for chains_of_one in groups.values():
             chains_of_one.sort(key=lambda chain: chain.rank(self.case.as_of))
-        yield from sorted(groups.items(), key=lambda item: sum(map(self._is_expired, item[1])) - len(item[1]))
-
-    def _is_expired(self, chain: KeyChainRow) -> bool:
-        return chain.ends is not None and chain.ends < self.case.as_of
+        yield from sorted(
+            groups.items(), key=lambda item: sum(has_ended(self.case, chain) for chain in item[1]) - len(item[1])
+        )
 
     def _on_machine(self, machine_id: int) -> str:
         has_others = len(self.case.rows("machine")) > 1
         # 0: what it is about is of no one installation, and says itself of which.
-        where = self.facts.on(machine_id, with_place=False)
-        return f"{where[0].upper()}{where[1:]}: " if machine_id and has_others else ""
+        return self.facts.before(machine_id) if machine_id and has_others else ""
 
     def _subject(self, chain: KeyChainRow, indent: str, said: str = "") -> None:
-        if chain.thumbprint:
-            self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
-            self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
-        else:
-            self._add(f"{label(chain)}, which no certificate names", f"{indent}- ", f"{indent}  ")
-        if chain.key_file_path:
-            self._add(f"key file {self.facts.path(chain.machine_id, chain.key_file_path)}", f"{indent}  ")
-        if chain.broken_at in ("master_key", "secret"):
-            self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
-        if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
-            self._add(f"key found in {self.facts.found_in(chain)}{self.facts.opened_by(chain)}", f"{indent}  ")
-        if copy := self.facts.copy_of(chain):
-            self._add(f"a file with its public key, which did not open: {copy}", f"{indent}  ")
-        if lost := loss_beside(chain, said):
-            self._add(f"the file that it needs {lost}", f"{indent}  ")
-
-    def _where(self, chain: KeyChainRow) -> str:
-        owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}
-        owner = owners.get(chain.store_scope or "", f"of {self._owner(chain)}")
-        return f"store {chain.store or '?'} {owner}"
-
-    def _owner(self, chain: KeyChainRow) -> str:
-        users = (u for u in self.case.rows("user") if u.machine_id == chain.machine_id and u.sid == chain.owner_sid)
-        name = next((u.name for u in users if u.name), None)
-        kind = "service " if chain.store_scope == "service" else "user "
-        return kind + (name or chain.owner_sid or "unknown")
-
-    def _validity(self, chain: KeyChainRow) -> str:
-        if chain.is_request:
-            return "a request"
-        if chain.not_after is None:
-            return "last day not read"
-        return f"{'expired' if self._is_expired(chain) else 'valid until'} {day(chain.not_after)}"
+        head, *more = told_key(chain, self.facts, said)
+        self._add(head, f"{indent}- ", f"{indent}  ")
+        for line in more:
+            self._add(line, f"{indent}  ")
 
     def _too_open(self) -> None:
         if self.triage.too_open:
-            self._heading("WARNING: these keys work, but the access list lets everybody read the key file")
+            self._heading(_("WARNING: these keys work, but the access list lets everybody read the key file"))
         for chain in self.triage.too_open:
             self._subject(chain, "  ")
 
     def _expired(self) -> None:
         if self.triage.expired:
-            self._heading("EXPIRED: certificates with a private key whose last day is past")
+            self._heading(_("EXPIRED: certificates with a private key whose last day is past"))
             self._listed(f"{day(c.not_after)}: {self._short(c)}" for c in self.triage.expired)
 
     def _ending_soon(self) -> None:
         if soon := ending(self.case, SOON):
-            self._heading(f"EXPIRES NEXT: every certificate with a private key that ends within {SOON.days} days")
+            self._heading(
+                _("EXPIRES NEXT: every certificate with a private key that ends within {days} days", days=SOON.days)
+            )
             self._listed(map(self._ending, soon), most=MOST_ENDING)
 
     def _virtual_machines(self) -> None:
         rows, most = virtual_machines(self.case), self._at_most(MOST_VMS)
         if rows:
-            self._heading("VIRTUAL MACHINES: those with a virtual TPM need a guardian's private key to start")
+            self._heading(_("VIRTUAL MACHINES: those with a virtual TPM need a guardian's private key to start"))
         for row in rows[:most]:
-            self._add(self._on_machine(row.machine_id) + vm_head(row), "  - ", "    ")
+            self._add(self._on_machine(row.machine_id) + told(vm_head(row)), "  - ", "    ")
             for need in vm_needs(row, self.case):
                 self._add(need, "    ", "      ")
         if len(rows) > most:
-            self._add(f"and {len(rows) - most} more: see --format json", "  - ")
+            self._and_more(len(rows) - most, "  - ")
         if rows and (others := without_tpm(self.case)):
-            self._add(f"{others} without a virtual TPM need no guardian.", "  ")
+            self._add(_("{count} without a virtual TPM need no guardian.", count=others), "  ")
 
     def _ending(self, chain: KeyChainRow) -> str:
+        named = f"{when(chain, self.case.as_of)}: {self._short(chain)}"
         more = condition(chain)
-        return f"{when(chain, self.case.as_of)}: {self._short(chain)}" + (f"; {more}" if more else "")
+        return _("{certificate}; {condition}", certificate=named, condition=more) if more else named
 
     def _short(self, chain: KeyChainRow) -> str:
-        return f"{self._on_machine(chain.machine_id)}{label(chain)}, {self._where(chain)}, {chain.thumbprint}"
+        parts = [told(label(chain)), store_of(self.case, chain), str(chain.thumbprint)]
+        return self._on_machine(chain.machine_id) + listed(parts)
 
     def _well(self) -> None:
-        for heading, told in proved(self.case, self.triage.well):
+        for heading, chains in proved(self.case, self.triage.well):
             self._heading(heading)
             for machine_id, names in hives_in_part(self.case).items():
-                part = f"{self._on_machine(machine_id)}as {', '.join(names)} had it: read in part"
-                self._add(f"{part}, so that later changes are not seen", "  ")
-            self._listed(f"{self._short(c)}, {self._validity(c)}{more}" for c, more in told)
+                part = _(
+                    "as {hives} had it: read in part, so that later changes are not seen", hives=joined(names, ", ")
+                )
+                self._add(self._on_machine(machine_id) + part, "  ")
+            self._listed(f"{listed([self._short(c), validity(self.case, c)])}{more}" for c, more in chains)
 
     def _unknown(self) -> None:
         if self.triage.unknown:
-            self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
+            self._heading(_("UNDECIDED: the evidence in the source does not say whether these keys open"))
         groups, most = list(self._groups(self.triage.unknown)), self._at_most(MOST)
         for (machine_id, reason), chains in groups[:most]:
-            self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
-            self._listed(
-                (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
-            )
+            self._add(f"{self._on_machine(machine_id)}{told(reason)}", "  ", "  ")
+            self._listed((listed([named_certificate(self.case, c), str(c.thumbprint)]) for c in chains), "    - ")
         if more := sum(len(chains) for _, chains in groups[most:]):
-            self._add(f"and {more} more, each for a reason of its own: see --format json", "  ")
+            self._add(_("and {count} more, each for a reason of its own: see --format json", count=more), "  ")
 
     def _orphans(self) -> None:
         unseen = unseen_stores(self.case)
         orphans = sorted(self.triage.orphans, key=lambda c: c.verdict != "unusable")
         self._orphans_under(
-            "KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys",
+            _("KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys"),
             [c for c in orphans if c.machine_id not in unseen],
         )
-        owner = owner_of_stores(self.case)
         self._orphans_under(
-            f"KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the {owner} were not seen whole, and "
-            "certificates there may well name these",
+            _(
+                "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the {owner} were not seen whole, and "
+                "certificates there may well name these",
+                owner=owner_of_stores(self.case),
+            ),
             [c for c in orphans if c.machine_id in unseen],
         )
 
@@ -359,25 +346,31 @@ class _Report:
             self._listed(told_orphan(chain, self.facts) for chain in orphans)
 
     def _history(self) -> None:
-        if told := list(files_of_working_keys(self.case)):
-            self._heading("HISTORY of the files of keys that are not broken, as witnesses of the past tell it")
-            self._listed(f"{self._on_machine(machine_id)}{line}" for machine_id, line in told)
+        if events := list(files_of_working_keys(self.case)):
+            self._heading(_("HISTORY of the files of keys that are not broken, as witnesses of the past tell it"))
+            self._listed(f"{self._on_machine(machine_id)}{line}" for machine_id, line in events)
 
     def _not_examined(self) -> None:
-        if told := list(gaps(self.case, self._on_machine, self._at_most(MOST))):
-            self._heading("NOT EXAMINED, or only in part: what is missing there is not said to be absent")
-        for line in told:
+        if lines := list(gaps(self.case, self._on_machine, self._at_most(MOST))):
+            self._heading(_("NOT EXAMINED, or only in part: what is missing there is not said to be absent"))
+        for line in lines:
             self.lines += fold(line, self.width, "  - ", "    ")
 
     def _problems(self) -> None:
         rows: list[ProblemRow] = self.case.rows("problem")
         if not rows:
             return
-        kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(r.kind for r in rows).most_common())
-        self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
+        kinds = listed(f"{kind} {count}" for kind, count in Counter(r.kind for r in rows).most_common())
+        self._heading(
+            _(
+                "PROBLEMS: {count} while reading ({kinds}); the rest was examined all the same",
+                count=len(rows),
+                kinds=kinds,
+            )
+        )
         # First what the rules could not say: in a long list it would look as if they had found nothing.
         rows = sorted(rows, key=lambda row: row.kind not in RULE_PROBLEMS)
-        self._listed(f"{self.facts.read_in(r)}: {r.message}" if r.source_path else r.message for r in rows)
+        self._listed(f"{self.facts.read_in(r)}: {told(r.message)}" if r.source_path else r.message for r in rows)
 
 
 _PARTS: dict[str, Callable[[_Report], None]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence_n
+from forensics.report.named import named
 from forensics.tables.record import RULE_PROBLEMS, ProblemRow
 
 MOST_NAMED = 5
@@ -21,11 +23,9 @@ def unanswered_line(case: CaseTables) -> str:
     rows = unanswered(case)
     if not rows:
         return ""
-    if len(rows) == 1:
-        return f"1 rule was not asked to its end: what it would have found is not known ({_names(rows)})."
-    return f"{len(rows)} rules were not asked to their end: what they would have found is not known ({_names(rows)})."
-
-
-def _names(rows: list[ProblemRow]) -> str:
-    names = ", ".join(PurePath(row.source_path).stem for row in rows[:MOST_NAMED])
-    return f"{names} and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else names
+    return sentence_n(
+        "{count} rule was not asked to its end: what it would have found is not known ({names}).",
+        "{count} rules were not asked to their end: what they would have found is not known ({names}).",
+        len(rows),
+        names=named([PurePath(row.source_path).stem for row in rows], MOST_NAMED),
+    )

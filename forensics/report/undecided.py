@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from forensics.case_tables import CaseTables
 from forensics.chain.undecided import REASONS
+from forensics.language import _n, sentence
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
@@ -32,23 +33,50 @@ class Lack:
     reason: str = ""
     further: str = ""
 
-    @property
-    def broken(self) -> str:
-        """What to call the keys that are broken, beside keys that may be."""
-        return "proved broken" if self.keys or self.further else "broken"
+    def broken(self, count: int) -> str:
+        """Count the broken keys in words: beside keys that may be broken, those that are proved to be."""
+        if self.keys or self.further:
+            return sentence("{count} proved broken", count=count)
+        return sentence("{count} broken", count=count)
 
     def undecided(self, count: int) -> str:
         """Count the undecided keys in words, those among them of which a disk tells no more by their nature."""
         if not self.keys:
-            return f"{count} undecided"
-        some = "" if self.keys == count else f", {self.keys} of them"
-        return f"{count} undecided{some} because evidence was not read, is not whole or does not tell"
+            return sentence("{count} undecided", count=count)
+        if self.keys == count:
+            return sentence(
+                "{count} undecided because evidence was not read, is not whole or does not tell", count=count
+            )
+        return sentence(
+            "{count} undecided, {some} of them because evidence was not read, is not whole or does not tell",
+            count=count,
+            some=self.keys,
+        )
+
+    def counted(self, broken: int, usable: int, undecided: int) -> str:
+        """Count keys in a few words of the spoken language, for a notebook."""
+        values = {"usable": usable, "undecided": self.undecided(undecided)}
+        if self.keys or self.further:
+            return _n(
+                "{count} key proved broken, {usable} usable, {undecided}",
+                "{count} keys proved broken, {usable} usable, {undecided}",
+                broken,
+                **values,
+            )
+        return _n(
+            "{count} key broken, {usable} usable, {undecided}",
+            "{count} keys broken, {usable} usable, {undecided}",
+            broken,
+            **values,
+        )
 
     @property
     def why(self) -> list[str]:
         """The commonest reason, with the number of keys, and whether there may be more; nothing where nothing lacks."""
-        commonest = f"The commonest reason ({self.alike}): {self.reason}" if self.keys else ""
-        return [sentence for sentence in (commonest, self.further) if sentence]
+        told = [self.further] if self.further else []
+        if not self.keys:
+            return told
+        return [sentence("The commonest reason ({count}): {reason}", count=self.alike, reason=self.reason), *told]
 
 
 def lack_of_evidence(case: CaseTables, undecided: Iterable[KeyChainRow], facts: Facts) -> Lack:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from forensics.chain.told_missing import told_missing
+from forensics.language import sentence
 from forensics.report.facts import Facts
 from forensics.tables.secrets import MasterKeyRow, OpenedWith
 
 OPENED_WITH: dict[OpenedWith, str] = {
-    "given_password": "opened with the password that was given",
-    "given_nt_hash": "opened with the NT hash that was given",
-    "empty_password": "opened with the empty password",
-    "tbal": "opened with the password that Windows kept to sign its user on after a restart (TBAL)",
-    "credhist": "opened with an older password, to which the file CREDHIST leads",
-    "domain_key": "opened with the backup key of the domain",
+    "given_password": sentence("opened with the password that was given"),
+    "given_nt_hash": sentence("opened with the NT hash that was given"),
+    "empty_password": sentence("opened with the empty password"),
+    "tbal": sentence("opened with the password that Windows kept to sign its user on after a restart (TBAL)"),
+    "credhist": sentence("opened with an older password, to which the file CREDHIST leads"),
+    "domain_key": sentence("opened with the backup key of the domain"),
 }
 
 
@@ -21,12 +22,15 @@ def secret_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:
     if master_key is not None and master_key.opened_with is not None:
         return _opened(master_key, master_key.opened_with)
     missing = missing_of_user(master_key, facts)
-    return f"missing: {missing}" if missing else _may_open(master_key)
+    return sentence("missing: {secret}", secret=missing) if missing else _may_open(master_key)
 
 
 def _opened(master_key: MasterKeyRow, by: OpenedWith) -> str:
     if by == "domain_key" and master_key.domain_key_from is not None:
-        return f"{OPENED_WITH[by]}, which the directory of the domain controller {master_key.domain_key_from} gave"
+        return sentence(
+            "opened with the backup key of the domain, which the directory of the domain controller {path} gave",
+            path=master_key.domain_key_from,
+        )
     return OPENED_WITH[by]
 
 
@@ -36,15 +40,16 @@ def missing_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:
         return ""
     users = (u for u in facts.case.rows("user") if u.machine_id == master_key.machine_id)
     name = next((user.name for user in users if user.sid == master_key.owner_sid), None)
-    return told_missing(master_key, name or master_key.owner_sid or "its user")
+    return told_missing(master_key, name or master_key.owner_sid or sentence("its user"))
 
 
 def _may_open(master_key: MasterKeyRow | None) -> str:
     """Name what may open a user's master key; one without domain section is no matter of any domain."""
-    password = "the owner's password"
     if master_key is None or master_key.has_domain_backup is None:
-        return f"{password}, or a domain's backup key where the master key has a copy for it"
+        return sentence("the owner's password, or a domain's backup key where the master key has a copy for it")
     if not master_key.has_domain_backup:
-        return f"{password}; there is no copy for a domain"
-    name = f"the domain's backup key {master_key.domain_key_guid or '(of unknown GUID)'}"
-    return f"{password}, or {name}" + (", which was not given" if master_key.domain_key == "does_not_open" else "")
+        return sentence("the owner's password; there is no copy for a domain")
+    guid = master_key.domain_key_guid or sentence("(of unknown GUID)")
+    if master_key.domain_key == "does_not_open":
+        return sentence("the owner's password, or the domain's backup key {guid}, which was not given", guid=guid)
+    return sentence("the owner's password, or the domain's backup key {guid}", guid=guid)

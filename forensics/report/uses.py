@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence
+from forensics.report.words import word
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
-_ANSWERS = {"usable": "opens it", "unusable": "does not open it", "unknown": "may or may not open it"}
+_ANSWERS = {
+    "usable": sentence("opens it"),
+    "unusable": sentence("does not open it"),
+    "unknown": sentence("may or may not open it"),
+}
 
 
 def uses_of(case: CaseTables, chain: KeyChainRow) -> Iterator[CertificateUseRow]:
@@ -38,14 +44,13 @@ def account_of(use: CertificateUseRow) -> str:
     return use.account_name or use.account or ""
 
 
-def sentence_of(reason: str) -> str:
-    """Return a reason as a sentence of its own; empty where there is none."""
-    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
-
-
 def told_use(use: CertificateUseRow) -> str:
     """Say of one use who opens the key, and what comes of it."""
-    who = f", as {account_of(use)}" if account_of(use) else ""
-    why = f": {use.opens_reason}" if use.opens_reason else ""
-    places = f"; also named in {', '.join(use.also_set_at)}" if use.also_set_at else ""
-    return f"{use.label or use.consumer} ({use.certainty}){who}: {_ANSWERS[use.opens]}{why}{places}"
+    name, certainty, account = use.label or use.consumer, word(use.certainty), account_of(use)
+    who = sentence("{use} ({certainty})", use=name, certainty=certainty)
+    if account:
+        who = sentence("{use} ({certainty}), as {account}", use=name, certainty=certainty, account=account)
+    told = joined(filter(None, (who, _ANSWERS[use.opens], use.opens_reason)), ": ")
+    if not use.also_set_at:
+        return told
+    return sentence("{told}; also named in {places}", told=told, places=joined(use.also_set_at, ", "))

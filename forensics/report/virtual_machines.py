@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence
 from forensics.report.facts import day
 from forensics.tables.hyperv import VmGuardianRow, VmRow
 
 _STARTS = {
-    "yes": "starts on this host",
-    "no": "would not start on this host",
-    "likely_no": "likely would not start on this host",
-    "unknown": "undecided",
-    "not_applicable": "no virtual TPM",
+    "yes": sentence("starts on this host"),
+    "no": sentence("would not start on this host"),
+    "likely_no": sentence("likely would not start on this host"),
+    "unknown": sentence("undecided"),
+    "not_applicable": sentence("no virtual TPM"),
 }
 _ORDER = ("no", "likely_no", "unknown", "yes", "not_applicable")
 
@@ -32,8 +33,9 @@ def without_tpm(case: CaseTables) -> int:
 def vm_head(row: VmRow) -> str:
     """Say of one virtual machine whether it starts, and why."""
     name = row.name or row.vm_id or row.source_path
-    kind = " (checkpoint)" if row.is_checkpoint else ""
-    return f"{name}{kind}: {_STARTS[row.starts_here]}; {row.starts_because}"
+    if row.is_checkpoint:
+        name = sentence("{name} (checkpoint)", name=name)
+    return sentence("{name}: {starts}; {why}", name=name, starts=_STARTS[row.starts_here], why=row.starts_because)
 
 
 def vm_needs(row: VmRow, case: CaseTables) -> Iterator[str]:
@@ -43,13 +45,32 @@ def vm_needs(row: VmRow, case: CaseTables) -> Iterator[str]:
     ]
     alone = len(wrappings) == 1
     for wrapping in wrappings:
-        host = f" of host {wrapping.host}" if wrapping.host else ""
-        owner = ", the owner" if wrapping.is_owner and not alone else ""
-        guardian = wrapping.guardian or "(guardian not named)"
-        need = "needs" if alone else "needs this guardian or another"
-        signing = "the owner's signing" if wrapping.is_owner else "signing"
-        yield (
-            f"{need}: {guardian}{host}{owner}: certificate SHA-1 {wrapping.encryption_thumbprint or '(unreadable)'} "
-            f"(encryption, to start) and {wrapping.signing_thumbprint or '(unreadable)'} ({signing}, to change the key "
-            f"protector), valid until {day(wrapping.encryption_not_after)}"
+        need = sentence("needs") if alone else sentence("needs this guardian or another")
+        yield joined([need, _guardian(wrapping, alone), _certificates(wrapping)], ": ")
+
+
+def _guardian(wrapping: VmGuardianRow, alone: bool) -> str:
+    name = wrapping.guardian or sentence("(guardian not named)")
+    if wrapping.host:
+        name = sentence("{guardian} of host {host}", guardian=name, host=wrapping.host)
+    return sentence("{guardian}, the owner", guardian=name) if wrapping.is_owner and not alone else name
+
+
+def _certificates(wrapping: VmGuardianRow) -> str:
+    unreadable = sentence("(unreadable)")
+    values = {
+        "encryption": wrapping.encryption_thumbprint or unreadable,
+        "signing": wrapping.signing_thumbprint or unreadable,
+        "date": day(wrapping.encryption_not_after),
+    }
+    if wrapping.is_owner:
+        return sentence(
+            "certificate SHA-1 {encryption} (encryption, to start) and {signing} (the owner's signing, to change the "
+            "key protector), valid until {date}",
+            **values,
         )
+    return sentence(
+        "certificate SHA-1 {encryption} (encryption, to start) and {signing} (signing, to change the key protector), "
+        "valid until {date}",
+        **values,
+    )

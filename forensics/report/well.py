@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, joined, message
 from forensics.report.profiles import windows_of
 from forensics.report.uses import is_use_of
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
-_WELL = "WELL: opened and proved, {} would open these keys"
-_BUT = "SOUND, BUT: Windows would open these keys too; their certificates have ended, or a service cannot use them"
+_BUT = message(
+    "SOUND, BUT: Windows would open these keys too; their certificates have ended, or a service cannot use them"
+)
 
 
 def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[str, list[tuple[KeyChainRow, str]]]]:
@@ -22,7 +24,7 @@ def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[st
         chains: Chains of it whose keys were opened and proved.
 
     Yields:
-        Of each chain also what is to be added: for which services it is none.
+        Headings are in the spoken language. Of each chain also what is to be added: for which services it is none.
     """
     shut_out: dict[tuple[int, str | None], list[CertificateUseRow]] = {}
     for use in case.rows("certificate_use"):
@@ -32,10 +34,13 @@ def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[st
     for chain in chains:
         uses = [use for use in shut_out.get((chain.machine_id, chain.thumbprint), ()) if is_use_of(use, chain)]
         if uses:
-            names = ", ".join(dict.fromkeys(use.label or use.consumer for use in uses))
-            others.append((chain, f"; not for {names}"))
+            names = joined(dict.fromkeys(use.label or use.consumer for use in uses), ", ")
+            others.append((chain, _("; not for {names}", names=names)))
         elif chain.is_in_force(case.as_of):
             well.append((chain, ""))
         else:
             others.append((chain, ""))
-    yield from ((heading, told) for heading, told in ((_WELL.format(windows_of(case)), well), (_BUT, others)) if told)
+    if well:
+        yield _("WELL: opened and proved, {windows} would open these keys", windows=windows_of(case)), well
+    if others:
+        yield _(_BUT), others

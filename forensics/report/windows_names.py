@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.language import listed, told
 from forensics.report.facts import Facts
 from forensics.tables.finding import Finding, Subject
 from forensics.tables.sanitise import sanitise
@@ -22,7 +23,7 @@ def named_otherwise(finding: Finding, said: str, facts: Facts) -> list[str]:
         return []
     named = {_identity(subject, finding, facts): subject for subject in finding.subjects}
     left = ((name, s.label) for name, s in named.items() if name not in said and sanitise(s.id) not in said)
-    return [name if sanitise(label) == name else f"{label}, {name}" for name, label in left]
+    return [name if sanitise(label) == name else listed([told(label), name]) for name, label in left]
 
 
 def _identity(subject: Subject, finding: Finding, facts: Facts) -> str:

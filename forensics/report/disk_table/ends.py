@@ -10,6 +10,9 @@ from forensics.report.ending import condition, ending
 from forensics.report.facts import Facts
 from forensics.report.first_screen.prospects import care
 
+KEY_DEAD = "key dead"
+"""Begins, in English, the condition of a certificate whose key is dead."""
+
 
 def ending_rows(case: CaseTables) -> list[EndingRow]:
     """Return every certificate with a private key that is yet to end, the soonest first."""
@@ -34,5 +37,5 @@ def ending_rows(case: CaseTables) -> list[EndingRow]:
 
 def next_of(rows: Iterable[EndingRow]) -> EndingRow | None:
     """Return what ends next: of what somebody has to see to and is in use, else of the rest; no dead key."""
-    rows = [row for row in rows if row.care != "replaced" and not (row.condition or "").startswith("key dead")]
+    rows = [row for row in rows if row.care != "replaced" and not (row.condition or "").startswith(KEY_DEAD)]
     return min(rows, key=lambda row: (row.care != "missed", not row.in_use, row.ends), default=None)

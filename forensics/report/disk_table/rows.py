@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence, sentence_n
 from forensics.report.accounted import doubts_of
 from forensics.report.disk_table.blockers import Blocker, blockers_of
 from forensics.report.disk_table.ends import ending_rows, next_of
@@ -18,6 +19,7 @@ from forensics.report.outages.services import services
 from forensics.report.stores import unseen_stores
 from forensics.report.triage import triage
 from forensics.report.undecided import lack_of_evidence
+from forensics.report.words import word
 from forensics.tables.finding import SEVERITIES, Severity
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -61,7 +63,7 @@ class _Rows:
         self._gaps: dict[int, list[str]] = defaultdict(list)
         for entry in not_examined(case, facts, self._triage, lambda _: ""):
             if entry.machine_id:
-                self._gaps[entry.machine_id].append(f"{entry.what}{f': {entry.why}' if entry.why else ''}")
+                self._gaps[entry.machine_id].append(joined(filter(None, (entry.what, entry.why)), ": "))
         self._unseen = unseen_stores(case)
         # What of exports is of no machine: the row of the one source that has none.
         self._leaves = leaves(case.sources)
@@ -103,12 +105,10 @@ class _Rows:
         # Nothing builds on what was examined again after it had changed.
         if entry.older_state_of and not entry.older_state_of.startswith(entry.path):
             newer = entry.older_state_of.replace("\\", "/").rsplit("/", 1)[-1]
-            may = (
-                "may build"
-                if any(other.path == entry.older_state_of and other.error for other in self._leaves)
-                else "builds"
-            )
-            row.add_blockers([Blocker("newer_state", f"a newer state {may} on it ({newer})")])
+            builds = sentence("a newer state builds on it ({name})", name=newer)
+            if any(other.path == entry.older_state_of and other.error for other in self._leaves):
+                builds = sentence("a newer state may build on it ({name})", name=newer)
+            row.add_blockers([Blocker("newer_state", builds)])
         return row
 
     def _fill(self, row: DiskRow, number: int) -> None:
@@ -133,8 +133,14 @@ class _Rows:
     def _gaps_of(self, number: int, undecided: list[KeyChainRow]) -> Iterator[str]:
         if number in self._unseen:
             outcome = self._unseen[number]
-            yield f"its certificate stores were not seen whole: {outcome.why or outcome.state.replace('_', ' ')}"
+            why = outcome.why or word(outcome.state.replace("_", " "))
+            yield sentence("its certificate stores were not seen whole: {why}", why=why)
         lack = lack_of_evidence(self._case, undecided, self._facts)
         if lack.keys:
-            yield f"{lack.keys} key{'' if lack.keys == 1 else 's'} undecided for want of evidence: {lack.reason}"
+            yield sentence_n(
+                "{count} key undecided for want of evidence: {why}",
+                "{count} keys undecided for want of evidence: {why}",
+                lack.keys,
+                why=lack.reason,
+            )
         yield from self._gaps[number]

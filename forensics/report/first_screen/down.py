@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from forensics.language import _, joined, listed, told
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.steps import first_step
+from forensics.report.named import named
 from forensics.report.outages.services import Down
+from forensics.report.words import word
 
 
 def down_entry(down: Down, where: str = "") -> Entry:
@@ -14,11 +17,10 @@ def down_entry(down: Down, where: str = "") -> Entry:
         down: The services.
         where: What is written before their names.
     """
-    more = f" and {len(down.names) - 1} more" if len(down.names) > 1 else ""
-    sure = "" if down.confidence == "proved" else f", {down.confidence}"
+    sure = [] if down.confidence == "proved" else [told(word(down.confidence))]
     return Entry(
-        what=f"{where}{down.names[0]}{more}",
-        mark=f"{down.severity.upper()}{sure}",
+        what=named(down.names, 1),
+        mark=listed([_(down.severity).upper(), *sure]),
         since=down.since,
         why=down.why,
         key=down.key,
@@ -26,6 +28,7 @@ def down_entry(down: Down, where: str = "") -> Entry:
         severity=down.severity,
         machine_id=down.machine_id,
         weight=len(down.names),
-        all_names=f"{where}{', '.join(down.names)}",
+        all_names=joined(down.names, ", "),
         findings=tuple(dict.fromkeys(finding.id for finding in (*down.causes, *down.findings))),
+        where=where,
     )

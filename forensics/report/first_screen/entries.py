@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, takewhile
 
+from forensics.language import _, listed, message, told
+from forensics.language.folding import columns
 from forensics.late_methods import dataclass
 from forensics.report.findings import LONGEST_LINE
 from forensics.report.folded_lines import fold
@@ -42,16 +43,16 @@ class Step:
     @property
     def before(self) -> str:
         """What is said before a command."""
-        return ": ".join(filter(None, (self.where, self.unless)))
+        return ": ".join(map(told, filter(None, (self.where, self.unless))))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that is told.
+    """One thing that is told; its texts are said in the language that is spoken when it is shown.
 
     Attributes:
         what: What it is about.
-        mark: Its severity and how sure that is, such as ``CRITICAL, likely``; empty where it has none.
+        mark: Its severity and how sure that is, in the spoken language, such as ``CRITICAL, likely``; empty for none.
         since: Since when, such as ``since 2026-11-01``; empty where the disk does not say.
         why: Why, one line; empty where ``what`` says it.
         key: Whether its private key can be saved; empty where no key is meant.
@@ -61,6 +62,7 @@ class Entry:
         weight: How many things it stands for, which a headline counts.
         all_names: What it is about, where ``what`` names only the first of several.
         findings: Ids of the findings that say it, to which a page leads.
+        where: Which machine it is about, as what stands before it; empty where there is only one.
     """
 
     what: str
@@ -74,22 +76,23 @@ class Entry:
     weight: int = 1
     all_names: str = ""
     findings: tuple[str, ...] = ()
+    where: str = ""
 
     def in_a_line(self, width: int | None) -> list[str]:
         """Return what it is and why, cut to a line."""
-        what = ", ".join(filter(None, (short(self.what), self.since)))
-        return [cut(f"{what}{f': {short(self.why)}' if self.why else ''}", width, self._begin)]
+        what = listed(filter(None, (short(self._named(self.what)), told(self.since))))
+        return [cut(f"{what}{f': {short(told(self.why))}' if self.why else ''}", width, self._begin)]
 
     def in_short(self, width: int | None) -> list[str]:
         """Return the few lines of a screen; a command is whole, on a line of its own."""
-        after = "".join((f", {self.since}" if self.since else "", f"; {self.key}" if self.key else ""))
-        lines = [cut(short(self.what), width, self._begin, after)]
+        after = _with_key(_(", {since}", since=self.since) if self.since else "", self.key)
+        lines = [cut(short(self._named(self.what)), width, self._begin, after)]
         if self.why:
-            lines.append(cut(short(self.why), width, "    "))
+            lines.append(cut(short(told(self.why)), width, "    "))
         if self.step is None:
             return lines
         if not self.step.is_command:
-            return [*lines, cut(short(self.step.text), width, "    Do: ")]
+            return [*lines, cut(short(told(self.step.text)), width, f"    {_('Do:')} ")]
         condition = [cut(short(self.step.before), width, "    ")] if self.step.before else []
         return [*lines, *condition, _command(self.step.text, width)]
 
@@ -103,22 +106,26 @@ class Entry:
         lines = replace(self, step=None).in_short(width)
         if self.step is None:
             return lines
-        told = short(self.step.unless or self.step.purpose)
-        return [*lines, cut(told, width, "    Do: ", f"{': ' if told else ''}see {elsewhere}")]
+        purpose = short(self.step.unless or self.step.purpose)
+        see = _(": see {where}", where=elsewhere) if purpose else _("see {where}", where=elsewhere)
+        return [*lines, cut(purpose, width, f"    {_('Do:')} ", see)]
 
     def whole(self, width: int | None) -> list[str]:
         """Return everything, folded and not cut."""
-        named = self.all_names or self.what
-        what = "; ".join(filter(None, (", ".join(filter(None, (named, self.since))), self.key)))
+        named = self._named(self.all_names or self.what)
+        what = _with_key(listed(filter(None, (named, told(self.since)))), self.key)
         lines = _folded(what, width, self._begin)
         if self.why:
-            lines += _folded(self.why, width, "    ")
+            lines += _folded(told(self.why), width, "    ")
         if self.step is None:
             return lines
         if not self.step.is_command:
-            return [*lines, *_folded(f"Do: {self.step.text}", width, "    ")]
+            return [*lines, *_folded(f"{_('Do:')} {told(self.step.text)}", width, "    ")]
         condition = _folded(self.step.before, width, "    ") if self.step.before else []
         return [*lines, *condition, _command(self.step.text, width)]
+
+    def _named(self, what: str) -> str:
+        return f"{told(self.where)}{told(what)}"
 
     @property
     def _begin(self) -> str:
@@ -126,12 +133,12 @@ class Entry:
 
 
 SECTIONS = {
-    "services": "No service that uses a certificate is known to be down.",
-    "found": "Nothing else is known to be wrong.",
-    "not-known": "Of no service it is left open whether it works.",
-    "savable": "There is no dead key that can be had from here.",
-    "ending": "No certificate with a private key ends soon.",
-    "not-examined": "Nothing is missing on which verdicts rest.",
+    "services": message("No service that uses a certificate is known to be down."),
+    "found": message("Nothing else is known to be wrong."),
+    "not-known": message("Of no service it is left open whether it works."),
+    "savable": message("There is no dead key that can be had from here."),
+    "ending": message("No certificate with a private key ends soon."),
+    "not-examined": message("Nothing is missing on which verdicts rest."),
 }
 """What each section is asked for by, and what is said where it is empty."""
 
@@ -142,7 +149,7 @@ class Section:
 
     Attributes:
         name: What it is asked for by.
-        title: What its headline begins with.
+        title: What its headline begins with, in the spoken language, as ``detail``.
         entries: The worst first.
         detail: What its headline ends with.
         share: How many entries are shown before those of other sections get more room.
@@ -164,7 +171,9 @@ class Section:
     @property
     def head(self) -> str:
         """The headline, whose count is complete."""
-        return f"{self.title}: {self.count}{f' ({self.detail})' if self.detail else ''}"
+        if not self.detail:
+            return _("{title}: {count}", title=self.title, count=self.count)
+        return _("{title}: {count} ({detail})", title=self.title, count=self.count, detail=self.detail)
 
 
 def _command(text: str, width: int | None) -> str:
@@ -176,6 +185,10 @@ def _command(text: str, width: int | None) -> str:
 
 def _folded(text: str, width: int | None, indent: str) -> list[str]:
     return fold(sanitise(text, LONGEST_LINE), width, indent, "    ")
+
+
+def _with_key(text: str, key: str) -> str:
+    return f"{text}{_('; {key}', key=told(key))}" if key else text
 
 
 def short(text: str) -> str:
@@ -193,8 +206,3 @@ def cut(text: str, width: int | None, indent: str = "", end: str = "") -> str:
         return cut(text + end, width, indent) if end else indent + safe
     taken = takewhile(lambda used: used[1] <= room, zip(safe, accumulate(map(columns, safe)), strict=True))
     return f"{indent}{''.join(letter for letter, _ in taken).rstrip()}{_MARK}{after}"
-
-
-def columns(text: str) -> int:
-    """Return how many columns of a terminal a text takes; Chinese and Japanese letters take two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, joined, sentence
 from forensics.report.facts import Facts, day, label
-from forensics.report.findings import FindingIndex
+from forensics.report.findings import FindingIndex, mark
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.steps import first_step
+from forensics.report.named import named
 from forensics.report.outages.keys import LOST, NOT_KNOWN, SAVABLE, SOUND, fate
 from forensics.report.outages.services import Down
-from forensics.report.reason import reason_of
+from forensics.report.reason import reason_alone
 from forensics.report.triage import Triage
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 
 Where = Callable[[int], str]
+MOST_NAMED = 2
+"""Display: things that a line about a finding names."""
 
 
 def also_found(
@@ -57,20 +61,18 @@ def _about(finding: Finding) -> set[tuple[int, str]]:
 
 
 def _finding(finding: Finding, index: FindingIndex, where: Where) -> Entry:
-    sure = "" if finding.confidence == "proved" else f", {finding.confidence}"
-    undecided = ", undecided" if finding.verdict == "unknown" else ""
     names = list(dict.fromkeys(subject.label for subject in finding.subjects))
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    about = "" if finding.subject_table == "machine" else f"{', '.join(names[:2])}{more}"
+    about = "" if finding.subject_table == "machine" else named(names, MOST_NAMED)
     subject = finding.subjects[0].id if len(finding.subjects) == 1 else None
     return Entry(
-        what=f"{where(finding.machine_id)}{finding.title} [{finding.rule}]",
-        mark=f"{finding.severity.upper()}{sure}{undecided}",
-        why=": ".join(filter(None, (_fates(index.chains(finding)), about))),
+        what=f"{finding.title} [{finding.rule}]",
+        mark=mark(finding),
+        why=joined(filter(None, (_fates(index.chains(finding)), about)), ": "),
         step=first_step([finding], subject),
         severity=finding.severity,
         machine_id=finding.machine_id,
         findings=(finding.id,),
+        where=where(finding.machine_id),
     )
 
 
@@ -79,11 +81,11 @@ def _fates(chains: Sequence[KeyChainRow]) -> str:
     if len(chains) == 1:
         return "" if fate(chains[0]) == SOUND else fate(chains[0])
     fates = [fate(chain) for chain in chains]
-    parts = [f"{fates.count(one)} {words}" for one, words in _COUNTED.items() if one in fates]
-    return f"of {len(fates)} keys {', '.join(parts)}" if parts else ""
-
-
-_COUNTED = {SAVABLE: "can be saved", LOST: "cannot be saved", NOT_KNOWN: "not known"}
+    savable, lost, not_known = (fates.count(one) for one in (SAVABLE, LOST, NOT_KNOWN))
+    parts = [sentence("{count} can be saved", count=savable)] if savable else []
+    parts += [sentence("{count} cannot be saved", count=lost)] if lost else []
+    parts += [sentence("{count} not known", count=not_known)] if not_known else []
+    return sentence("of {count} keys {fates}", count=len(fates), fates=joined(parts, ", ")) if parts else ""
 
 
 def _without_rule(
@@ -91,19 +93,21 @@ def _without_rule(
 ) -> Iterator[Entry]:
     """Yield keys and certificates that are out of order and of which no rule speaks."""
     kept = sorted_keys.kept
-    for section, mark, chains in (
-        ("broken", "BROKEN", sorted_keys.broken),
-        ("too_open", "TOO OPEN", sorted_keys.too_open),
-        ("expired", "EXPIRED", [c for c in sorted_keys.expired if (c.machine_id, c.thumbprint) not in kept]),
+    for section, called, chains in (
+        ("broken", _("BROKEN"), sorted_keys.broken),
+        ("too_open", _("TOO OPEN"), sorted_keys.too_open),
+        ("expired", _("EXPIRED"), [c for c in sorted_keys.expired if (c.machine_id, c.thumbprint) not in kept]),
     ):
         for chain in chains:
             is_told = (chain.machine_id, chain.thumbprint or "") in stopped or index.covers(section, chain)
             if is_told or not chain.is_missed:
                 continue
+            ended = sentence("ended on {date}", date=day(chain.not_after))
             yield Entry(
-                what=f"{where(chain.machine_id)}{label(chain)}",
-                mark=mark,
-                why=f"ended on {day(chain.not_after)}" if section == "expired" else reason_of(chain, facts).rstrip("."),
+                what=label(chain),
+                mark=called,
+                why=ended if section == "expired" else reason_alone(chain, facts),
                 key=fate(chain) if section == "broken" else "",
                 machine_id=chain.machine_id,
+                where=where(chain.machine_id),
             )

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field
 from enum import Enum
 
+from forensics.language import _
+from forensics.language.folding import columns
 from forensics.late_methods import dataclass
-from forensics.report.first_screen.entries import Entry, Section, columns
+from forensics.report.first_screen.entries import Entry, Section
 
 
 @dataclass(slots=True)
@@ -26,9 +28,10 @@ class Placed:
     def lines(self) -> list[str]:
         """Return headline, entries, and how many more there are."""
         if not self.shown:
-            return [f"{self.section.head}: see {self.elsewhere}"]
+            return [f"{self.section.head}: {_('see {where}', where=self.elsewhere)}"]
         told = [line for lines in self.shown for line in lines]
-        return [self.section.head, *told, *([f"  and {self.more} more: see {self.elsewhere}"] if self.more else [])]
+        more = _("and {count} more: see {where}", count=self.more, where=self.elsewhere)
+        return [self.section.head, *told, *([f"  {more}"] if self.more else [])]
 
 
 def place(sections: Sequence[Section], room: int, width: int | None, elsewhere: str) -> list[Placed]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.disk.links import LINK_TO_NOTHING, NOT_FOLLOWED
+from forensics.language import _, joined, listed, sentence, sentence_n, told
 from forensics.late_methods import dataclass
 from forensics.report.accounted import reasons
 from forensics.report.ending import condition, ending, when
@@ -15,6 +16,7 @@ from forensics.report.facts import Facts, label
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.steps import first_step
 from forensics.report.former import only_former
+from forensics.report.named import named
 from forensics.report.outages.services import Doubt
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import Triage
@@ -34,17 +36,21 @@ def savable(case: CaseTables, facts: Facts, where: Where) -> Iterator[Entry]:
     chains = [chain for chain in case.rows("key_chain") if chain.recoverable and chain.thumbprint]
     for chain in sorted(chains, key=lambda c: c.rank(case.as_of)):
         place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
-        store = f", store {chain.store}" if chain.store else ""
-        yield Entry(f"{where(chain.machine_id)}{label(chain)}{store}, in {place}", machine_id=chain.machine_id)
+        what = sentence("{certificate}, in {place}", certificate=label(chain), place=place)
+        if chain.store:
+            what = sentence(
+                "{certificate}, store {store}, in {place}", certificate=label(chain), store=chain.store, place=place
+            )
+        yield Entry(what, machine_id=chain.machine_id, where=where(chain.machine_id))
     for machine_id, name in only_former(case):
-        yield Entry(f"{where(machine_id)}{name}", machine_id=machine_id)
+        yield Entry(name, machine_id=machine_id, where=where(machine_id))
 
 
 _LINKS = (NOT_FOLLOWED, LINK_TO_NOTHING)
 """Kinds of problems of which one may take all keys out of sight: each is named."""
 
 
-_MAY_HAVE_KEYS = "Shadow copies may have missing keys: do not start this disk before they are searched"
+_MAY_HAVE_KEYS = sentence("Shadow copies may have missing keys: do not start this disk before they are searched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Ending:
 
     Attributes:
         entries: Every certificate with a key that ends soon and that somebody has to see to, the soonest first.
-        cared_for: How many more end soon that renew themselves or were replaced, in words; empty for none.
+        cared_for: How many more end soon that renew themselves or were replaced, in the spoken language; or empty.
         told: Machine and thumbprint of all.
     """
 
@@ -73,8 +79,10 @@ def ends_soon(case: CaseTables, facts: Facts, where: Where) -> Ending:
     entries = [
         _ending(chain, case, facts, findings.get((chain.machine_id, chain.thumbprint or "")), where) for chain in missed
     ]
-    cared_for = ", ".join(f"{len(cared)} {words}" for words, cared in sorted_ones.items() if cared)
-    return Ending(entries, cared_for, {(chain.machine_id, chain.thumbprint or "") for chain in chains})
+    renewing, replaced = len(sorted_ones["self-renewing"]), len(sorted_ones["replaced"])
+    cared_for = [_("{count} self-renewing", count=renewing)] if renewing else []
+    cared_for += [_("{count} replaced", count=replaced)] if replaced else []
+    return Ending(entries, listed(cared_for), {(chain.machine_id, chain.thumbprint or "") for chain in chains})
 
 
 def _is_of_ends(finding: Finding) -> bool:
@@ -100,15 +108,16 @@ def care(chain: KeyChainRow, case: CaseTables, facts: Facts) -> str:
 
 
 def _ending(chain: KeyChainRow, case: CaseTables, facts: Facts, finding: Finding | None, where: Where) -> Entry:
-    used = facts.uses([chain])
-    more = f" and {len(used) - 1} more" if len(used) > 1 else ""
-    by = f", used by {used[0]}{more}" if used else ""
-    state = f" ({said})" if (said := condition(chain)) else ""
+    what = f"{where(chain.machine_id)}{told(label(chain))}"
+    if said := condition(chain):
+        what = _("{certificate} ({condition})", certificate=what, condition=said)
+    if used := facts.uses([chain]):
+        what = _("{certificate}, used by {names}", certificate=what, names=named(used, 1))
     # A renewal is signed with the old key.
     renewal = [finding] if finding is not None and chain.verdict != "unusable" else []
     return Entry(
-        what=f"{when(chain, case.as_of)}: {where(chain.machine_id)}{label(chain)}{state}{by}",
-        mark=finding.severity.upper() if finding is not None else "",
+        what=f"{when(chain, case.as_of)}: {what}",
+        mark=_(finding.severity).upper() if finding is not None else "",
         step=first_step(renewal, chain.thumbprint),
         machine_id=chain.machine_id,
     )
@@ -119,40 +128,39 @@ def not_known(doubtful: Sequence[Doubt], where: Where) -> Iterator[Entry]:
     groups: dict[tuple[int, str], dict[str, None]] = defaultdict(dict)
     for doubt in doubtful:
         groups[doubt.machine_id, doubt.reason][doubt.name] = None
-    for (machine_id, reason), named in groups.items():
-        names = list(named)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    for (machine_id, reason), doubted in groups.items():
+        names = list(doubted)
         yield Entry(
-            what=f"{where(machine_id)}{names[0]}{more}",
+            what=named(names, 1),
             why=reason,
             machine_id=machine_id,
             weight=len(names),
-            all_names=f"{where(machine_id)}{', '.join(names)}",
+            all_names=joined(names, ", "),
+            where=where(machine_id),
         )
 
 
 def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Where) -> Iterator[Entry]:
     """Yield what was not examined and could change what is said of keys; ``-v`` lists the rest."""
-    for sentence in reasons(case.sources, most=len(case.sources)):
-        yield Entry(sentence)
+    for why in reasons(case.sources, most=len(case.sources)):
+        yield Entry(why)
     undecided = sorted_keys.in_force(sorted_keys.unknown)
-    for sentence in lack_of_evidence(case, undecided, facts).why:
-        yield Entry(sentence)
+    for why in lack_of_evidence(case, undecided, facts).why:
+        yield Entry(why)
     for machine_id, names in hives_in_part(case).items():
-        yield Entry(
-            f"{where(machine_id)}{', '.join(names)}: read in part, later changes are not seen", machine_id=machine_id
-        )
+        in_part = sentence("{hives}: read in part, later changes are not seen", hives=joined(names, ", "))
+        yield Entry(in_part, machine_id=machine_id, where=where(machine_id))
     doubtful = {chain.machine_id for chain in case.rows("key_chain") if chain.thumbprint and chain.recovery_doubt}
     for row in case.rows("coverage"):
         is_of_copies = (row.area, row.name) == ("volume", "shadow copies")
         if is_of_copies and row.outcome != "present" and row.machine_id in doubtful:
-            yield Entry(f"{where(row.machine_id)}{_MAY_HAVE_KEYS}", why=row.detail or "", machine_id=row.machine_id)
+            yield Entry(_MAY_HAVE_KEYS, why=row.detail or "", machine_id=row.machine_id, where=where(row.machine_id))
     problems = [row for row in case.rows("problem") if row.kind not in (*RULE_PROBLEMS, *_LINKS)]
     for row in case.rows("problem"):
         if row.kind in RULE_PROBLEMS:
             yield Entry(row.message, machine_id=row.machine_id)
     links = (row for row in case.rows("problem") if row.kind in _LINKS)
     for machine_id, message in dict.fromkeys((row.machine_id, row.message) for row in links):
-        yield Entry(f"{where(machine_id)}{message}", machine_id=machine_id)
+        yield Entry(message, machine_id=machine_id, where=where(machine_id))
     if others := len(problems):
-        yield Entry(f"{others} problem{'' if others == 1 else 's'} while reading")
+        yield Entry(sentence_n("{count} problem while reading", "{count} problems while reading", others))

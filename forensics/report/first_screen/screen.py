@@ -8,16 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, _n, joined, listed, message, told
+from forensics.language.folding import columns
 from forensics.report.accounted import doubts, examined_line, has_several_disks
 from forensics.report.accounted import not_examined as unexamined
-from forensics.report.facts import Facts, day
+from forensics.report.facts import Facts, day, product
+from forensics.report.findings import left_out
 from forensics.report.first_screen.down import down_entry
-from forensics.report.first_screen.entries import SECTIONS, Entry, Section, columns, cut
+from forensics.report.first_screen.entries import SECTIONS, Entry, Section, cut
 from forensics.report.first_screen.found import also_found
 from forensics.report.first_screen.layout import height, place
 from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_examined, not_known, savable
 from forensics.report.folded_lines import fold
 from forensics.report.former import NOTHING_OF_TODAY, former_lines, is_former_only
+from forensics.report.named import sentences
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import services
 from forensics.report.profiles import IN_A_SESSION, computers_of, introduced_profile, is_profile, only_profiles
@@ -26,6 +30,7 @@ from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
 from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
+from forensics.report.words import word
 from forensics.tables.finding import SEVERITIES, Severity
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -42,7 +47,7 @@ MOST_MACHINES = 4
 """Display: machines that the first screen names with what they are; the others it counts."""
 MOST_FORMER = 2
 """Display: former installations that the first screen names; the whole text names all."""
-_SAVABLE = "KEYS YOU CAN STILL SAVE (keymortem recover)"
+_IN_SHORT = message("IN SHORT")
 
 
 def render_screen(
@@ -93,10 +98,10 @@ class FirstScreen:
         width = None if width is None else max(width, NARROWEST)
         head = self._head(width)
         if ends_text:
-            head[0] = in_bold("IN SHORT") if styled else "IN SHORT"
+            head[0] = in_bold(_(_IN_SHORT)) if styled else _(_IN_SHORT)
         last = [] if ends_text or self._case.is_empty else [cut(self._last(), width)]
         room = LINES - height([*head, *last], width)
-        placed = place(self.sections, room, width, "above" if ends_text else "-v")
+        placed = place(self.sections, room, width, _("above") if ends_text else "-v")
         told = [[cut(heading, width), *lines] for heading, *lines in (one.lines() for one in placed)]
         if not styled:
             return [*head, *(line for lines in told for line in lines), *last]
@@ -106,9 +111,9 @@ class FirstScreen:
     def section(self, name: str, width: int | None, styled: bool = False) -> list[str]:
         """Return one section, whole; of one that has nothing to tell, that it has not."""
         section = next((one for one in self.sections if one.name == name), None)
-        less = [f"  - {self._less_severe(self._left_out[name])}"] if self._left_out[name] else []
+        less = [f"  - {left_out(self._left_out[name], str(self._min_severity))}"] if self._left_out[name] else []
         if section is None:
-            return [*fold(SECTIONS[name], width, "", "  "), *less]
+            return [*fold(_(SECTIONS[name]), width, "", "  "), *less]
         heading = fold(section.head, width, "", "  ")
         lines = [*(line for entry in section.entries for line in entry.whole(width)), *less]
         return [*map(in_bold, heading), *map(in_colour, lines)] if styled else [*heading, *lines]
@@ -121,12 +126,21 @@ class FirstScreen:
         found = self._severe("found", also_found(case, facts, self._triage, stopped.down, self._ending.told, where))
         savable_ones = [chain for chain in case.rows("key_chain") if chain.recoverable]
         sections = [
-            Section("services", "SERVICES DOWN", down, _severities(down), share=5, in_full=5),
-            Section("found", "ALSO FOUND" if stopped.down else "FOUND", found, _severities(found), share=3),
-            Section("not-known", "NOT KNOWN WHETHER THEY WORK", list(not_known(stopped.doubtful, where)), share=1),
-            Section("savable", _SAVABLE, list(savable(case, facts, where)), _beside_savable(savable_ones)),
-            Section("ending", f"ENDS WITHIN {WITHIN.days} DAYS", self._ending.entries, self._besides()),
-            Section("not-examined", "NOT EXAMINED, OR IN PART", list(not_examined(case, facts, self._triage, where))),
+            Section("services", _("SERVICES DOWN"), down, _severities(down), share=5, in_full=5),
+            Section("found", _("ALSO FOUND") if stopped.down else _("FOUND"), found, _severities(found), share=3),
+            Section("not-known", _("NOT KNOWN WHETHER THEY WORK"), list(not_known(stopped.doubtful, where)), share=1),
+            Section(
+                "savable",
+                _("KEYS YOU CAN STILL SAVE (keymortem recover)"),
+                list(savable(case, facts, where)),
+                _beside_savable(savable_ones),
+            ),
+            Section("ending", _("ENDS WITHIN {days} DAYS", days=WITHIN.days), self._ending.entries, self._besides()),
+            Section(
+                "not-examined",
+                _("NOT EXAMINED, OR IN PART"),
+                list(not_examined(case, facts, self._triage, where)),
+            ),
         ]
         return [replace(section, entries=_shared(section.entries)) for section in sections if section.entries]
 
@@ -142,26 +156,37 @@ class FirstScreen:
 
     def _where(self, machine_id: int) -> str:
         has_others = len(self._case.rows("machine")) > 1
-        return f"{self._facts.machine_name(machine_id)}: " if machine_id and has_others else ""
+        return f"{told(self._facts.machine_name(machine_id))}: " if machine_id and has_others else ""
 
     def _head(self, width: int | None) -> list[str]:
         case = self._case
         title = self._title()
         if case.is_empty:
-            return [cut(line, width) for line in (*title, "Nothing could be examined.")]
-        title += filter(None, [unanswered_line(case)])
-        former = [*former_lines(case)][:MOST_FORMER]
-        before, after = [*title, *doubts(case.sources)[:1]], [*former, self._keys(), self._findings()]
+            return [cut(line, width) for line in (*title, _("Nothing could be examined."))]
+        title += filter(None, [told(unanswered_line(case))])
+        former = [told(line) for line in [*former_lines(case)][:MOST_FORMER]]
+        before = [*title, *map(told, doubts(case.sources)[:1])]
+        after = [*former, self._keys(), self._findings()]
         return [*(cut(line, width) for line in before), *self._machines(width), *(cut(line, width) for line in after)]
 
     def _title(self) -> list[str]:
         sources = self._case.sources
-        title = f"keymortem {self._case.tool_version}, as of {day(self._case.as_of)}"
-        all_of_it, left_out = leaves(sources), unexamined(sources)
-        if left_out and len(all_of_it) > 1:
-            return [title, examined_line(sources)]
-        counted = f". Examined {len(all_of_it) - len(left_out)} of {len(all_of_it)}."
-        return [f"{title}{counted}" if all_of_it else title]
+        version, date = self._case.tool_version, day(self._case.as_of)
+        title = _("keymortem {version}, as of {date}", version=version, date=date)
+        all_of_it, not_seen = leaves(sources), unexamined(sources)
+        if not_seen and len(all_of_it) > 1:
+            return [title, told(examined_line(sources))]
+        if not all_of_it:
+            return [title]
+        return [
+            _(
+                "keymortem {version}, as of {date}. Examined {count} of {total}.",
+                version=version,
+                date=date,
+                count=len(all_of_it) - len(not_seen),
+                total=len(all_of_it),
+            )
+        ]
 
     def _machines(self, width: int | None) -> list[str]:
         if has_several_disks(self._case.sources):
@@ -174,11 +199,11 @@ class FirstScreen:
             rows = sorted(rows, key=lambda row: -down[row.machine_id])
         several = len(rows) > 1
         named = rows[:MOST_MACHINES] if len(rows) > MOST_MACHINES else rows
-        lines = [self._machine(row, width, f" ({down[row.machine_id]} down)" if several else "") for row in named]
-        lines += [told for row in (named if not several else ()) if (told := computers_of(row))]
+        lines = [self._machine(row, width, down[row.machine_id] if several else None) for row in named]
+        lines += [told(guids) for row in (named if not several else ()) if (guids := computers_of(row))]
         if rest := rows[len(named) :]:
-            of = f" ({sum(down[row.machine_id] for row in rest)} down)"
-            lines.append(f"and {len(rest)} more{of}: {', '.join(self._facts.machine_name(r.machine_id) for r in rest)}")
+            names = [self._facts.machine_name(row.machine_id) for row in rest]
+            lines.append(_and_more(names, sum(down[row.machine_id] for row in rest)))
         return [cut(line, width) for line in lines]
 
     def _disks(self, width: int | None) -> list[str]:
@@ -189,82 +214,113 @@ class FirstScreen:
         named = rows[:MOST_MACHINES] if len(rows) > MOST_MACHINES + 1 else rows
         lines = table_lines(named, width)
         if rest := rows[len(named) :]:
-            of = f" ({sum(len(row.down) for row in rest)} down)"
-            names = ", ".join(self._called(row) for row in rest)
-            lines.append(cut(f"and {len(rest)} more{of}: {names}", width))
+            names = [self._called(row) for row in rest]
+            lines.append(cut(_and_more(names, sum(len(row.down) for row in rest)), width))
         return lines
 
     def _called(self, row: DiskRow) -> str:
         return self._facts.machine_name(row.machine_id) if row.machine_id else row.source
 
-    def _machine(self, row: MachineRow, width: int | None, down: str) -> str:
-        place = self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1)
+    def _machine(self, row: MachineRow, width: int | None, down: int | None) -> str:
+        place = told(self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1))
         if width is not None:
             place = place.replace("\\", "/").rsplit("/", 1)[-1]
         if is_profile(row):
-            whole = introduced_profile(row)
-            fits = width is None or columns(f"{whole}, in {place}") <= width
-            return cut(whole if fits else introduced_profile(row, with_sids=False), width, "", f", in {place}")
-        product = row.product_name or "Windows (product name not read)"
-        build = f" build {row.build}" if row.build else ""
-        domain = f", domain {row.domain_name}" if row.domain_name else ""
-        what = f"{self._facts.computer(row.machine_id)}{down}: {product}{build}{domain}"
-        return cut(what, width, "", f", in {place}")
+            whole, end = told(introduced_profile(row)), _(", in {place}", place=place)
+            fits = width is None or columns(f"{whole}{end}") <= width
+            return cut(whole if fits else told(introduced_profile(row, with_sids=False)), width, "", end)
+        name, windows = self._facts.computer(row.machine_id), product(row)
+        if down is not None:
+            name = _("{name} ({count} down)", name=name, count=down)
+        what = _("{name}: {windows}", name=name, windows=windows)
+        if row.domain_name:
+            what = _("{name}: {windows}, domain {domain}", name=name, windows=windows, domain=row.domain_name)
+        return cut(what, width, "", _(", in {place}", place=place))
 
     def _keys(self) -> str:
         case, t = self._case, self._triage
         if is_former_only(case):
-            return NOTHING_OF_TODAY
+            return told(NOTHING_OF_TODAY)
         if not case.rows("machine"):
-            return "No Windows installation here: exported virtual machines only."
+            return _("No Windows installation here: exported virtual machines only.")
         if not t.judged:
-            return no_certificate(case)
+            return told(no_certificate(case))
         unknown = t.in_force(t.unknown)
-        broken = lack_of_evidence(case, unknown, self._facts).broken
-        counts = f"{len(t.in_force(t.broken))} {broken}, {len(t.in_force((*t.well, *t.too_open)))} usable"
-        certificates = "certificate" if t.keys == 1 else "certificates"
-        return f"Keys of {t.keys} {certificates}: {counts}, {len(unknown)} undecided; {len(t.expired)} expired."
+        broken = lack_of_evidence(case, unknown, self._facts).broken(len(t.in_force(t.broken)))
+        return _n(
+            "Keys of {count} certificate: {broken}, {usable} usable, {undecided} undecided; {expired} expired.",
+            "Keys of {count} certificates: {broken}, {usable} usable, {undecided} undecided; {expired} expired.",
+            t.keys,
+            broken=broken,
+            usable=len(t.in_force((*t.well, *t.too_open))),
+            undecided=len(unknown),
+            expired=len(t.expired),
+        )
 
     def _findings(self) -> str:
         """Count what the rules found, and say what is not down."""
-        told = {section.name for section in self.sections}
-        left_out = self._left_out.total()
-        less = f" {self._less_severe(left_out)}." if left_out else ""
-        if not told and not less:
-            besides = f" ({self._ending.cared_for})" if self._ending.cared_for else ""
-            nothing = "Nothing is wrong" if only_profiles(self._case) else "Nothing is down or wrong"
-            return f"{nothing}. Ends in {WITHIN.days} days: none{besides}."
+        shown = {section.name for section in self.sections}
+        count = self._left_out.total()
+        if not shown and not count:
+            return self._nothing()
         counts = Counter(f.severity if f.verdict == "match" else "undecided" for f in self._case.finding_list)
-        told_counts = [f"{counts[name]} {name}" for name in (*SEVERITIES[:-1], "undecided") if counts[name]]
-        says_nothing = "services" in told or less or only_profiles(self._case)
-        none_down = "" if says_nothing else "No service is known to be down. "
-        return f"{none_down}Findings: {', '.join(told_counts) or 'none'}.{less}"
+        said = _counted(counts, (*SEVERITIES[:-1], "undecided")) or _("none")
+        says_nothing = "services" in shown or count or only_profiles(self._case)
+        lines = [] if says_nothing else [_("No service is known to be down.")]
+        lines.append(_("Findings: {counts}.", counts=said))
+        if count:
+            lines.append(_("{left_out}.", left_out=left_out(count, str(self._min_severity))))
+        return sentences(lines)
 
-    def _less_severe(self, count: int) -> str:
-        return f"{count} less severe than {self._min_severity} left out"
+    def _nothing(self) -> str:
+        """Say that nothing is wrong, and that nothing ends soon."""
+        nothing = _("Nothing is wrong.") if only_profiles(self._case) else _("Nothing is down or wrong.")
+        if not self._ending.cared_for:
+            return sentences([nothing, _("Ends in {days} days: none.", days=WITHIN.days)])
+        besides = _("Ends in {days} days: none ({besides}).", days=WITHIN.days, besides=self._ending.cared_for)
+        return sentences([nothing, besides])
 
     def _besides(self) -> str:
-        return f"and {self._ending.cared_for}" if self._ending.cared_for else ""
+        return _("and {others}", others=self._ending.cared_for) if self._ending.cared_for else ""
 
     def _last(self) -> str:
         has_commands = any(e.step is not None and e.step.is_command for s in self.sections for e in s.entries)
-        before = ", and of each command what to know before it is run" if has_commands else ""
-        where = f" {IN_A_SESSION}" if has_commands and only_profiles(self._case) else ""
-        return f"More: -v tells all{before}.{where}"
+        if not has_commands:
+            return _("More: -v tells all.")
+        lines = [_("More: -v tells all, and of each command what to know before it is run.")]
+        return sentences([*lines, _(IN_A_SESSION)] if only_profiles(self._case) else lines)
+
+
+def _and_more(names: Sequence[str], down: int) -> str:
+    """Name the machines that have no line of their own, in the spoken language."""
+    return _("and {count} more ({down} down): {names}", count=len(names), down=down, names=joined(names, ", "))
 
 
 def _beside_savable(chains: Sequence[KeyChainRow]) -> str:
     hanging = sum(chain.hangs_on is not None for chain in chains)
     nameless = sum(chain.thumbprint is None for chain in chains)
-    lost = f"do not start this disk: {hanging} {'hangs' if hanging == 1 else 'hang'} on what Windows may delete"
-    return ", ".join([lost] * bool(hanging) + [f"and {nameless} of no certificate"] * bool(nameless))
+    said = []
+    if hanging:
+        said.append(
+            _n(
+                "do not start this disk: {count} hangs on what Windows may delete",
+                "do not start this disk: {count} hang on what Windows may delete",
+                hanging,
+            )
+        )
+    return listed([*said, _("and {count} of no certificate", count=nameless)] if nameless else said)
 
 
 def _severities(entries: Sequence[Entry]) -> str:
     counts: Counter[str] = Counter()
     for entry in entries:
         counts[entry.severity or "without a rule"] += entry.weight
-    return ", ".join(f"{counts[name]} {name}" for name in (*SEVERITIES, "without a rule") if counts[name])
+    return _counted(counts, (*SEVERITIES, "without a rule"))
+
+
+def _counted(counts: Counter[str], names: Iterable[str]) -> str:
+    """Say how many there are of each severity, in the spoken language."""
+    return listed(_("{count} {severity}", count=counts[name], severity=word(name)) for name in names if counts[name])
 
 
 def _shared(entries: Sequence[Entry]) -> list[Entry]:

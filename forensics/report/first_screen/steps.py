@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from forensics.commands.bindings import NEW
 from forensics.commands.shell import shell_label
+from forensics.language import _, listed, spoken_language
 from forensics.report.first_screen.entries import Step
 from forensics.tables.finding import SEVERITIES, Block, Finding
 
@@ -19,12 +20,15 @@ _DELETES = re.compile(
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
 _CONDITION = re.compile(
-    r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise|on (the (authority|device|host)|each|a))\b",
+    r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise|on (the (authority|device|host)|each|a))\b"
+    r"|場合|とき|限り|のみ|だけ|なら|なければ"
+    r"|^(\d+\. )?(それ以外|その他|(証明機関|デバイス|ホスト|各\S+|それぞれ\S*)で)",
     re.IGNORECASE,
 )
+"""In each language that texts of rules are in."""
 _PREPARES = re.compile(r"\$\w+ *=[^;]*$")
 _NUMBER = re.compile(r"^\d+\. ")
-_END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])")
+_END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])|(?<=。)(?=.)")
 
 
 def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
@@ -52,24 +56,28 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
         return None
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
     if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
-        unless = _condition(remedy[:at]) or (_purpose(remedy[:at]) if NEW in remedy[at].text else "")
+        needs_purpose = NEW in remedy[at].text or not _is_english(remedy[:at])
+        unless = _condition(remedy[:at]) or (_purpose(remedy[:at]) if needs_purpose else "")
         if not _PREPARES.match(remedy[at].text):
             return Step(remedy[at].text, True, unless, _where(remedy[at:]), _purpose(remedy[:at]))
         # A sentence that leads to commands says nothing by itself; what stands before it says what they are for.
         leading = [block.text for block in remedy[:at] if block.kind != "command"]
         if unless and leading:
-            return Step(f"{_NUMBER.sub('', leading[-1]).rstrip(':')}: see -v", is_command=False)
+            return Step(_("{purpose}: see -v", purpose=_NUMBER.sub("", leading[-1]).rstrip(":")), is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
 
 
 def _where(commands: Sequence[Block]) -> str:
-    """Say where a command is typed, if not in PowerShell as administrator, and how many belong together."""
+    """Say where a command is typed, if not in PowerShell as administrator, and how many belong together.
+
+    It is in the spoken language.
+    """
     together = list(takewhile(lambda block: block.kind == "command" and not _REMARK.match(block.text), commands))
-    count = f"First of {len(together)} commands" if len(together) > 1 else ""
+    count = _("First of {count} commands", count=len(together)) if len(together) > 1 else ""
     shell = commands[0].shell
-    label = shell_label(shell, "en").lstrip("# ") if shell in ("user", "analyst") else ""
-    return ", ".join(filter(None, (count, label)))
+    label = shell_label(shell, spoken_language()).lstrip("# ") if shell in ("user", "analyst") else ""
+    return listed(filter(None, (count, label)))
 
 
 def _purpose(before: Sequence[Block]) -> str:
@@ -82,6 +90,11 @@ def _condition(before: Sequence[Block]) -> str:
     texts = [block.text for block in before if block.kind != "command"]
     conditions = [sentence for sentence in _sentences(texts[-1]) if _CONDITION.search(sentence)] if texts else []
     return conditions[-1] if conditions else ""
+
+
+def _is_english(before: Sequence[Block]) -> bool:
+    """Tell whether a condition would be known by its words: else what stands before a command is always told."""
+    return all(block.text.isascii() for block in before)
 
 
 def _sentences(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, message
 from forensics.late_methods import dataclass
 from forensics.report.first_screen.entries import Entry, Section
 from forensics.report.first_screen.screen import FirstScreen
@@ -28,7 +29,7 @@ TITLES = {
     "ending": "Ends within 90 days",
     "not-examined": "Not examined, or in part",
 }
-ELSEWHERE = ": see -v"
+ELSEWHERE = message("{purpose}: see -v")
 """How a step ends that the text tells elsewhere: the page leads to its cause."""
 
 
@@ -128,8 +129,8 @@ def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView
         what, anchor = what.rsplit(" [", 1)[0], causes.pop().anchor
     view = EntryView(
         severity=entry.severity or "",
-        marks=[t(word) for word in entry.mark.lower().split(", ") if word],
-        what=t.sentence(what),
+        marks=[t(word) for word in entry.mark.lower().replace("、", ", ").split(", ") if word],
+        what=f"{entry.where}{t.sentence(what)}",
         since=t.sentence(entry.since),
         key=t.sentence(entry.key),
         why=t.sentence(entry.why),
@@ -142,6 +143,6 @@ def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView
         return view
     if step.is_command:
         view.before, view.command = t.sentence(step.before), step.text
-    elif not step.text.endswith(ELSEWHERE):
+    elif not step.text.endswith(_(ELSEWHERE).removeprefix("{purpose}")):
         view.advice = t.sentence(step.text)
     return view

@@ -10,12 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
+from forensics.language import standing
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
 from forensics.report.html.packed import PAGE, packed
-from forensics.report.uses import account_of, sentence_of
+from forensics.report.uses import account_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import REQUEST, KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
@@ -174,7 +175,7 @@ class Tables:
         yield Cell(row.label or row.consumer, "name")
         yield Cell(account_of(row) or self.t("unknown"))
         yield Cell(self.t(row.certainty), "short")
-        yield Cell(self.t.sentence(sentence_of(row.opens_reason)))
+        yield Cell(self.t.sentence(standing(row.opens_reason)))
         yield Cell(row.thumbprint or "", "code", below=self.facts.path(row.machine_id, row.key_file_path))
 
     def _key(self, row: KeyFileRow) -> Iterable[Cell]:

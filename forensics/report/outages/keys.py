@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
-SAVABLE = "key can be saved"
-SOUND = "key is sound"
-LOST = "key cannot be saved"
-NOT_KNOWN = "not known if key can be saved"
+SAVABLE = sentence("key can be saved")
+SOUND = sentence("key is sound")
+LOST = sentence("key cannot be saved")
+NOT_KNOWN = sentence("not known if key can be saved")
 
 
 class Keys:

@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Literal, NamedTuple
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, day, label
 from forensics.report.outages.keys import Keys, fate
@@ -113,7 +114,8 @@ def services(case: CaseTables, facts: Facts, keys: Keys) -> Services:
         if vm.starts_here in ("no", "likely_no"):
             found.down.append(told.vm_down(vm, number))
         elif vm.starts_here == "unknown":
-            found.doubtful.append(Doubt(vm.machine_id, f"virtual machine {_vm_name(vm)}", vm.starts_because))
+            name = sentence("virtual machine {name}", name=_vm_name(vm))
+            found.doubtful.append(Doubt(vm.machine_id, name, vm.starts_because))
     found.down.sort(key=lambda d: (SEVERITIES.index(d.severity), CONFIDENCES.index(d.confidence)))
     return found
 
@@ -163,11 +165,16 @@ class _Told:
     def why(self, use: CertificateUseRow, fault: Fault) -> str:
         """Say what stops a use."""
         if fault == "missing" and use.thumbprint:
-            return f"its certificate {use.thumbprint} is not in store {use.store or '?'} on this disk"
+            return sentence(
+                "its certificate {thumbprint} is not in store {store} on this disk",
+                thumbprint=use.thumbprint,
+                store=use.store or "?",
+            )
         if fault == "ended":
             chain = self._keys.of_use(use)
-            return f"its certificate {label(chain) if chain is not None else use.thumbprint} has ended"
-        return use.opens_reason or "its key does not open"
+            name = label(chain) if chain is not None else str(use.thumbprint)
+            return sentence("its certificate {name} has ended", name=name)
+        return use.opens_reason or sentence("its key does not open")
 
     def doubt(self, use: CertificateUseRow, number: int) -> str | None:
         """Say why it is not known whether a use works; None where it works, or nobody expects the disk to tell."""
@@ -175,11 +182,11 @@ class _Told:
             return None
         is_undecided = any(f.verdict == "unknown" for f in self._findings["certificate_use", number])
         if use.place == "partial" and (use.present is False or use.opens == "unusable" or self._has_ended(use)):
-            return "what names its certificate was read in part, and may be of yesterday"
+            return sentence("what names its certificate was read in part, and may be of yesterday")
         if use.present is False and use.thumbprint and is_undecided:
-            return f"its certificate {use.thumbprint} was not found"
+            return sentence("its certificate {thumbprint} was not found", thumbprint=use.thumbprint)
         if use.opens == "unknown" and use.present is not False:
-            return use.opens_reason or "whether its key opens is not known"
+            return use.opens_reason or sentence("whether its key opens is not known")
         return None
 
     def down(self, group: list[tuple[CertificateUseRow, list[Finding]]], fault: Fault) -> Down:
@@ -188,7 +195,7 @@ class _Told:
         chain = self._keys.of_use(use)
         since = self._since.logged(use.machine_id, use.thumbprint, use.key_file_path)
         if fault == "ended":
-            since = f"since {self._end(use)}"
+            since = sentence("since {date}", date=str(self._end(use)))
         elif fault == "unusable" and chain is not None:
             since = self._since.of_key(chain)
         return self._made(
@@ -208,7 +215,7 @@ class _Told:
         needs = tuple(vm.needs)
         chain = self._keys.best(vm.machine_id, needs[::2])
         down = self._made(
-            names=[f"virtual machine {_vm_name(vm)}"],
+            names=[sentence("virtual machine {name}", name=_vm_name(vm))],
             findings=self.about("vm", number),
             machine_id=vm.machine_id,
             thumbprints=needs,

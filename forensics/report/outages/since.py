@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from forensics.case_tables import CaseTables
+from forensics.language import sentence
 from forensics.report.facts import Facts, day
 from forensics.tables.event import EventRow
 from forensics.tables.key_chain import KeyChainRow
@@ -39,7 +40,7 @@ class Since:
         is_renamed = chain.key_file == "other_machine_guid" and chain.broken_at == "key_file"
         # A file that was copied here later has been dead for as long as it is here.
         if is_renamed and assigned is not None and made is not None and as_utc(made) < as_utc(assigned):
-            return f"since {day(assigned)} (new MachineGuid)"
+            return sentence("since {date} (new MachineGuid)", date=day(assigned))
         return self.logged(chain.machine_id, chain.thumbprint, chain.key_file_path)
 
     def logged(self, machine_id: int, thumbprint: str | None, key_file: str | None = None) -> str:
@@ -49,4 +50,6 @@ class Since:
         if not errors:
             return ""
         time, event = min(errors, key=lambda error: error[0])
-        return f"first error in its log {day(time)} (event {event.event_id})"
+        return sentence(
+            "first error in its log {date} (event {event_id})", date=day(time), event_id=str(event.event_id)
+        )

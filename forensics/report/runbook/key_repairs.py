@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from forensics.case_tables import CaseTables
 from forensics.chain.access import account_name
 from forensics.commands.refusal import Refused
+from forensics.language import joined, sentence
 from forensics.report.facts import Facts, label
 from forensics.report.key_rights import ADMINISTRATORS, SYSTEM, accounts_of, rights_of
 from forensics.report.runbook.kinds import Act
@@ -97,10 +98,12 @@ class KeyRepairs:
             return None
         there = self._facts.path(shut_out.machine_id, path)
         done: list[str] = []
-        notes = [f"Its list on the disk: {file.acl}"] if file is not None and file.acl else []
+        notes: list[str] = []
+        if file is not None and file.acl:
+            notes.append(sentence("Its list on the disk: {acl}", acl=file.acl))
         if not _may_change_its_list(file):
             done += lines("take-ownership", path=there)
-            notes.append("Administrators become its owner: without that they may not change its list.")
+            notes.append(sentence("Administrators become its owner: without that they may not change its list."))
         if denied:
             if shut_out.denial_inherited:
                 done += lines("keep-inherited", path=there)
@@ -109,7 +112,7 @@ class KeyRepairs:
             rights = " ".join(f"*{sid}:{'F' if sid == SYSTEM else 'R'}" for sid in granted)
             done += lines("grant", path=there, grants=rights)
         return Act(
-            title=f"Let {who} read the key file of {_named(chain, path)}",
+            title=sentence("Let {account} read the key file of {name}", account=who, name=_named(chain, path)),
             checks=(line("has-file", path=there), *_certificate_is_there(chain)),
             lines=tuple(done),
             shows=_verified(chain),
@@ -120,11 +123,11 @@ class KeyRepairs:
         there = self._facts.path(chain.machine_id, chain.recoverable_from or chain.key_file_path)
         values = {"scope": chain.store_scope, "store": chain.store, "thumbprint": chain.thumbprint}
         return Act(
-            title=f"Link {_named(chain)} to its key",
+            title=sentence("Link {name} to its key", name=_named(chain)),
             checks=(line("has-file", path=there), *_certificate_is_there(chain)),
             lines=lines("relink-key", **values),
             shows=_verified(chain),
-            notes=("certutil finds the key by its public half.",),
+            notes=(sentence("certutil finds the key by its public half."),),
             goal=_key_opens(chain),
         )
 
@@ -133,7 +136,7 @@ class KeyRepairs:
         here, there = self._facts.path(machine_id, source), self._facts.path(machine_id, target)
         rights = rights_of(chain.owner_sid or SYSTEM, accounts_of(chain, self._uses))
         return Act(
-            title=f"Put the key file of {_named(chain)} where Windows looks for it",
+            title=sentence("Put the key file of {name} where Windows looks for it", name=_named(chain)),
             checks=(
                 line("has-file", path=here),
                 line("has-no-file", path=there),
@@ -145,7 +148,7 @@ class KeyRepairs:
                 *lines("grant-alone", path=there, grants=rights.grants),
             ),
             shows=_verified(chain),
-            notes=("It was opened with the secrets of this disk. That Windows opens it there is likely.",),
+            notes=(sentence("It was opened with the secrets of this disk. That Windows opens it there is likely."),),
             goal=_key_opens(chain),
         )
 
@@ -190,7 +193,7 @@ def _master_keys(case: CaseTables) -> list[MasterKeyRow]:
 
 def _readers(chain: KeyChainRow) -> str:
     """Return who is to read a key file; its users where only a denial is taken out."""
-    return ", ".join(f"{account_name(sid)}" for sid in chain.not_granted) or "those who use it"
+    return joined(map(account_name, chain.not_granted), ", ") or sentence("those who use it")
 
 
 def _opens_but_for_its_list(chain: KeyChainRow) -> bool:
@@ -217,7 +220,7 @@ def _may_change_its_list(file: KeyFileRow | None) -> bool:
 
 
 def _named(chain: KeyChainRow | None, path: str = "") -> str:
-    return label(chain) if chain is not None else f"key file {path.rpartition('/')[2]}"
+    return label(chain) if chain is not None else sentence("key file {name}", name=path.rpartition("/")[2])
 
 
 def _certificate_is_there(chain: KeyChainRow | None) -> tuple[str, ...]:

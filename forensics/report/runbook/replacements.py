@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from forensics.commands.bindings import NEW
 from forensics.commands.refusal import Refused, refusal
-from forensics.engine.new_certificate_words import IN_A_LIST
+from forensics.engine.new_certificate_words import IN_A_LIST, IN_A_LIST_JA
+from forensics.language import joined, sentence, spoken_language
 from forensics.report.facts import Facts
 from forensics.report.outages.services import Fault
 from forensics.report.runbook.kinds import Act, Lost, Need
@@ -52,27 +53,47 @@ def lost(
     by_hand = [] if all(use.stays for use in uses) else _by_hand(rest)
     imported = _imported(uses, fault, chain, certificate)
     old = next((use.thumbprint for use in uses if use.thumbprint), None)
-    needs = []
+    needs: list[str] = []
     if imported:
-        needs.append(f"A PFX file of it: -PfxFolder FOLDER, with the file {old}.pfx in it.")
-    needs += still_on_disk(chain, facts)
-    if acts:
         needs.append(
-            f"{'Else another' if imported else 'Another'} certificate: -NewCertificate @{{ '{old}' = 'NEW' }}."
+            sentence("A PFX file of it: -PfxFolder FOLDER, with the file {thumbprint}.pfx in it.", thumbprint=str(old))
         )
-    elif by_hand:
-        needs.append(f"{'Else another' if imported else 'Another'} certificate, which no command sets.")
+    needs += still_on_disk(chain, facts)
+    if acts or by_hand:
+        needs.append(_another(str(old) if acts else None, is_second=bool(imported)))
     if acts or by_hand:
         needs += new_one(certificate)
         needs += dict.fromkeys(text for use in uses for text in _reads_it(use))
-    needs += [f"{need.title}: {text}" for need in by_hand for text in need.needs]
+    needs += [joined([need.title, text], ": ") for need in by_hand for text in need.needs]
     if not imported and all(use.stays for use in uses):
-        needs += dict.fromkeys(f"{use.repair}." for use in uses if use.repair)
+        needs += dict.fromkeys(_stopped(use.repair) for use in uses if use.repair)
     if old is None or not (acts or imported):
-        return Need(title, tuple(dict.fromkeys(needs)) or ("What ends this is not known.",))
+        return Need(title, tuple(dict.fromkeys(needs)) or (sentence("What ends this is not known."),))
     successor = certificate.successor if acts and certificate is not None else None
     replaced: tuple[Act | Need, ...] = (*acts, *by_hand) if acts else ()
     return Lost(title, old, tuple(dict.fromkeys(needs)), replaced, imported, successor)
+
+
+def _another(old: str | None, is_second: bool) -> str:
+    """Say that another certificate does as well.
+
+    Args:
+        old: Thumbprint of the one of today, where a command sets the other one.
+        is_second: Something else was named before.
+    """
+    if old is None and is_second:
+        return sentence("Else another certificate, which no command sets.")
+    if old is None:
+        return sentence("Another certificate, which no command sets.")
+    option = f"-NewCertificate @{{ '{old}' = 'NEW' }}"
+    if is_second:
+        return sentence("Else another certificate: {option}.", option=option)
+    return sentence("Another certificate: {option}.", option=option)
+
+
+def _stopped(text: str) -> str:
+    """Return a text of a row with a full stop."""
+    return sentence("{text}.", text=text)
 
 
 def _acts(uses: Sequence[CertificateUseRow]) -> tuple[list[Act], list[tuple[CertificateUseRow, str]]]:
@@ -84,7 +105,7 @@ def _acts(uses: Sequence[CertificateUseRow]) -> tuple[list[Act], list[tuple[Cert
         try:
             act = _set(use)
         except Refused as refused:
-            rest.append((use, refusal(refused, "en")))
+            rest.append((use, refusal(refused, spoken_language())))
             continue
         if act is None:
             rest.append((use, ""))
@@ -98,9 +119,11 @@ def _by_hand(rest: Sequence[tuple[CertificateUseRow, str]]) -> list[Need]:
     """Return what is said of services that no step sets, together where one thing is said of them."""
     said: dict[tuple[str, ...], list[str]] = {}
     for use, why in rest:
-        texts = tuple(filter(None, (why, f"{use.repair}." if use.repair else "")))
+        texts = tuple(filter(None, (why, _stopped(use.repair) if use.repair else "")))
         said.setdefault(texts, []).append(_name(use))
-    return [Need(f"{', '.join(names)}, by hand", texts) for texts, names in said.items() if texts]
+    return [
+        Need(sentence("{names}, by hand", names=joined(names, ", ")), texts) for texts, names in said.items() if texts
+    ]
 
 
 def _set(use: CertificateUseRow) -> Act | None:
@@ -112,11 +135,11 @@ def _set(use: CertificateUseRow) -> Act | None:
         return None
     store = use.store if use.endpoint is not None else _MY
     return Act(
-        title=f"{_name(use)}: set the other certificate",
+        title=sentence("{name}: set the other certificate", name=_name(use)),
         checks=(has, *lines("has-new-certificate", store=store)),
         lines=lines(use.set_with, endpoint=use.endpoint, store=store, app_id=use.app_id, listener=use.listener),
         notes=(*_reads_it(use), *_restarts(use)),
-        asks=" ".join(_reads_it(use)),
+        asks=joined(_reads_it(use)),
         goal=(has_new, *lines("has-new-certificate", store=store)),
     )
 
@@ -124,7 +147,7 @@ def _set(use: CertificateUseRow) -> Act | None:
 def _restarts(use: CertificateUseRow) -> Iterable[str]:
     """Say what is restarted when a service is given another certificate."""
     if use.set_with == "set-sstp-certificate":
-        yield "This restarts RemoteAccess: open tunnels end, also yours."
+        yield sentence("This restarts RemoteAccess: open tunnels end, also yours.")
     else:
         yield from restart(use)
 
@@ -188,7 +211,9 @@ def import_of(
     try:
         return (
             Act(
-                title=f"Import {thumbprint} with its key into store {store}",
+                title=sentence(
+                    "Import {thumbprint} with its key into store {store}", thumbprint=thumbprint, store=store
+                ),
                 checks=lines(
                     "has-certificate" if is_there else "has-no-certificate", store=store, thumbprint=thumbprint
                 ),
@@ -207,32 +232,39 @@ def still_on_disk(chain: KeyChainRow | None, facts: Facts) -> Iterable[str]:
     if chain is not None and chain.verdict == "unusable" and chain.recoverable:
         place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
         if chain.hangs_on == "deleted_file":
-            yield (
+            yield sentence(
                 "Its key can still be had by way of a deleted file, as long as nothing writes to this disk: see the "
                 "finding key-recoverable before anything is done."
             )
             return
         if chain.hangs_on == "shadow_copy":
-            yield (
+            yield sentence(
                 "Its key can still be had by way of a shadow copy, as long as Windows keeps that: see the finding "
                 "key-recoverable before anything is done."
             )
             return
-        yield f"Its key can still be had from this disk ({place}): keep it, see the finding key-recoverable."
+        yield sentence(
+            "Its key can still be had from this disk ({place}): keep it, see the finding key-recoverable.", place=place
+        )
 
 
 def new_one(certificate: CertificateRow | None) -> Iterable[str]:
     """Say how another certificate is had, and what must be in it."""
     if certificate is None:
-        yield "This disk does not hold the old one: whoever set it up knows who issued it, and for which names."
+        yield sentence(
+            "This disk does not hold the old one: whoever set it up knows who issued it, and for which names."
+        )
         return
     if certificate.successor is not None:
-        yield f"On this disk {certificate.successor} can stand in for it: it has its names, and its key opens."
+        yield sentence(
+            "On this disk {thumbprint} can stand in for it: it has its names, and its key opens.",
+            thumbprint=certificate.successor,
+        )
         return
     yield _how(certificate)
     names = [name for name in certificate.san if not name.startswith("registered_id")][:MOST_NAMES]
     if names or certificate.subject:
-        yield f"Its names: {', '.join(filter(None, (certificate.subject, *names)))}."
+        yield sentence("Its names: {names}.", names=joined(filter(None, (certificate.subject, *names)), ", "))
 
 
 def _how(certificate: CertificateRow) -> str:
@@ -247,17 +279,23 @@ def _how(certificate: CertificateRow) -> str:
                 enabled="1",
             )
         except Refused as refused:
-            return refusal(refused, "en")
-        return f"It is had with: {command}"
+            return refusal(refused, spoken_language())
+        return sentence("It is had with: {command}", command=command)
     source = certificate.template_name if certificate.new_by == "names" else certificate.issuer
-    return f"A new one: {IN_A_LIST[certificate.new_by]}{f' ({source})' if source else ''}."
+    words = IN_A_LIST_JA if spoken_language() == "ja" else IN_A_LIST
+    way = words[certificate.new_by]
+    if source:
+        return sentence("A new one: {way} ({source}).", way=way, source=source)
+    return sentence("A new one: {way}.", way=way)
 
 
 def _reads_it(use: CertificateUseRow) -> Iterable[str]:
     """Say which account must be able to read a key that comes."""
     if use.account is not None and use.account != _SYSTEM:
         who = f"{use.account_name} ({use.account})" if use.account_name else use.account
-        yield f"{who} must be able to read its key: certlm.msc, All Tasks, Manage Private Keys."
+        yield sentence(
+            "{account} must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.", account=who
+        )
 
 
 def _name(use: CertificateUseRow) -> str:

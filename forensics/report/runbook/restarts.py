@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from forensics.language import sentence
 from forensics.tables.use import BindingOwner, CertificateUseRow, ConsumerName
 
 _PRICES: dict[ConsumerName, str] = {
-    "SQL Server": "Restart the instance then: its databases are away meanwhile.",
-    "RDP": "Where connections fail then, restart Remote Desktop Services: every session ends, also yours.",
-    "SSTP": "Restart RemoteAccess then: open tunnels end, also yours.",
-    "IKEv2": "Restart RemoteAccess then: open tunnels end.",
-    "NPS": "Restart IAS then: nobody logs on over it meanwhile.",
-    "IIS Web Management Service": "Restart WMSVC then: remote administration of IIS is away meanwhile.",
-    "ConfigMgr client": "Restart CcmExec then: what it installs just now is interrupted.",
-    "SCOM agent": "Restart HealthService then: nothing is watched meanwhile.",
-    "AD CS": "Start CertSvc then.",
-    "AD CS (earlier generation)": "Start CertSvc then.",
-    "Windows Admin Center": "Restart its service then: open sessions in it end.",
-    "AD LDS": "Restart the instance then: it answers nobody meanwhile.",
-    "service": "Restart the service then, if it does not take it by itself: it is away meanwhile.",
+    "SQL Server": sentence("Restart the instance then: its databases are away meanwhile."),
+    "RDP": sentence("Where connections fail then, restart Remote Desktop Services: every session ends, also yours."),
+    "SSTP": sentence("Restart RemoteAccess then: open tunnels end, also yours."),
+    "IKEv2": sentence("Restart RemoteAccess then: open tunnels end."),
+    "NPS": sentence("Restart IAS then: nobody logs on over it meanwhile."),
+    "IIS Web Management Service": sentence("Restart WMSVC then: remote administration of IIS is away meanwhile."),
+    "ConfigMgr client": sentence("Restart CcmExec then: what it installs just now is interrupted."),
+    "SCOM agent": sentence("Restart HealthService then: nothing is watched meanwhile."),
+    "AD CS": sentence("Start CertSvc then."),
+    "AD CS (earlier generation)": sentence("Start CertSvc then."),
+    "Windows Admin Center": sentence("Restart its service then: open sessions in it end."),
+    "AD LDS": sentence("Restart the instance then: it answers nobody meanwhile."),
+    "service": sentence("Restart the service then, if it does not take it by itself: it is away meanwhile."),
 }
 
 _OF_BINDINGS: dict[BindingOwner, str] = {

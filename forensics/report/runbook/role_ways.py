@@ -9,23 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from forensics.facts.use import keeps
+from forensics.language import sentence
 from forensics.report.outages.services import Fault
 from forensics.report.runbook.restarts import restart
 from forensics.tables.certificate import CertificateRow, NewBy
 from forensics.tables.use import CertificateUseRow, ConsumerName
 
-_THUMBPRINT = "THUMBPRINT"
-_OF_AUTHORITY: dict[Fault, str] = {
-    "missing": "put its .crt file back (System32\\CertSrv\\CertEnroll has copies, else a backup): certutil -addstore "
-    "My FILE.crt, then certutil -repairstore My THUMBPRINT; its key, where that is gone, from a backup of the "
-    "authority (certutil -restoreKey) or its HSM; then certutil -verifykeys",
-    "unusable": "bring its key back from a backup of the authority (certutil -restoreKey), a PFX file or its HSM; then "
-    "certutil -verifykeys. Nothing is taken out of the store",
-}
-_WAYS: dict[ConsumerName, dict[Fault, str]] = {
-    "AD CS": _OF_AUTHORITY,
-    "AD CS (earlier generation)": _OF_AUTHORITY,
-}
+_AUTHORITIES: tuple[ConsumerName, ...] = ("AD CS", "AD CS (earlier generation)")
 
 _OWN: frozenset[ConsumerName] = frozenset(
     {
@@ -49,8 +39,24 @@ def has_own_way(uses: Iterable[CertificateUseRow], certificate: CertificateRow |
 
 def own_way(use: CertificateUseRow, fault: Fault) -> Iterator[str]:
     """Yield how a use comes back in the way of its role."""
-    way = _WAYS.get(use.consumer, {}).get(fault, use.repair)
+    way = _of_authority(use, fault) if use.consumer in _AUTHORITIES else use.repair
     if way:
-        yield f"{use.label or use.consumer}: {way.replace(_THUMBPRINT, use.thumbprint or _THUMBPRINT)}."
+        yield sentence("{name}: {way}.", name=use.label or use.consumer, way=way)
     if "restart" not in (way or "").lower():
         yield from restart(use)
+
+
+def _of_authority(use: CertificateUseRow, fault: Fault) -> str | None:
+    if fault == "missing":
+        return sentence(
+            "put its .crt file back (System32\\CertSrv\\CertEnroll has copies, else a backup): certutil -addstore My "
+            "FILE.crt, then certutil -repairstore My {thumbprint}; its key, where that is gone, from a backup of the "
+            "authority (certutil -restoreKey) or its HSM; then certutil -verifykeys",
+            thumbprint=use.thumbprint or "THUMBPRINT",
+        )
+    if fault == "unusable":
+        return sentence(
+            "bring its key back from a backup of the authority (certutil -restoreKey), a PFX file or its HSM; then "
+            "certutil -verifykeys. Nothing is taken out of the store"
+        )
+    return use.repair

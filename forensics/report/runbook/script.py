@@ -9,30 +9,25 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from forensics.commands.parameters import as_literal
+from forensics.language import _, told
 from forensics.report.runbook.kinds import Act, Lost, Need, Part, Step
+from forensics.report.runbook.script_texts import help_lines, script_texts
 from forensics.tables.sanitise import sanitise
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it PowerShell 5.1 reads a script as ANSI, where bytes of other characters may be quotes."""
 
+_TEXT = re.compile(r"<<([a-z-]+)>>")
 _BEGIN = """\
 #Requires -Version 5.1
 #Requires -RunAsAdministrator
 <#
 """
 _PARAMETERS = """\
-
-  Run it in PowerShell as administrator. Without -Apply nothing is changed: each step says what it would do.
-  -Apply           does it, step by step. A step whose check fails is left out, and named at the end.
-  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' };
-                   each lies, with its key, in the computer's store MY, or where its step looks for it
-  -PfxFolder       folder with PFX files, each named by the thumbprint of its certificate: <thumbprint>.pfx
-                   (certutil asks for the password of each)
-  Where Windows runs no scripts: first, in the same window, Set-ExecutionPolicy -Scope Process RemoteSigned
-  Exit code: 0 every step is done (restarts that a step names are yours), 1 steps are left, or the script ended early.
 #>
 [CmdletBinding()]
 param(
@@ -43,7 +38,7 @@ param(
 
 Set-StrictMode -Version 2
 $ErrorActionPreference = 'Stop'
-# Commands of modules do not see the line above.
+<<modules>>
 $PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }
 $left = New-Object System.Collections.Generic.List[string]
 $done = 0
@@ -52,27 +47,27 @@ $ready = 0
 _SAME_WINDOWS = """\
 $guid = (Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\Cryptography').MachineGuid
 if ($guid -ne GUID) {
-    throw 'This is not the Windows that was examined: its MachineGuid is another one. Nothing was done.'
+    throw <<another-windows>>
 }
 """
 _NO_GUID = """\
-# The disk does not tell its MachineGuid: see for yourself that this is the computer that was examined.
+<<no-guid>>
 """
 _SAME_NAME = """\
 $names = Get-ItemProperty -LiteralPath 'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\ComputerName\\ComputerName'
 if ($names.ComputerName -ne NAME) {
-    throw 'This computer has another name than the one examined: a copy, or renamed since. Nothing was done.'
+    throw <<another-name>>
 }
 """
 _GIVEN = """\
 $replaced = @(OLD)
 foreach ($old in $NewCertificate.Keys) {
-    if ($old -notin $replaced) { throw "-NewCertificate: no step here replaces certificate $old. Nothing was done." }
+    if ($old -notin $replaced) { throw <<not-replaced>> }
     $new = [string]$NewCertificate[$old] -replace '[^0-9A-Fa-f]'
-    if ($new.Length -ne 40 -or $new -eq $old) { throw "-NewCertificate: '$new' is no other one. Nothing was done." }
+    if ($new.Length -ne 40 -or $new -eq $old) { throw <<no-other-one>> }
 }
 if ($PfxFolder -and -not (Test-Path -LiteralPath $PfxFolder -PathType Container)) {
-    throw "-PfxFolder: there is no folder $PfxFolder. Nothing was done."
+    throw <<no-folder>>
 }
 """
 _FUNCTIONS = """\
@@ -80,21 +75,21 @@ _FUNCTIONS = """\
 function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action, [scriptblock] $Goal) {
     Write-Host ''
     Write-Host $Title
-    if ($Goal -and (Test-Goal $Goal)) { Write-Host '  It is so already: there is nothing to do.'; return }
-    try { $asExpected = [bool](& $Check) } catch { $asExpected = $false; Write-Host "  check: $_" }
+    if ($Goal -and (Test-Goal $Goal)) { Write-Host <<so-already>>; return }
+    try { $asExpected = [bool](& $Check) } catch { $asExpected = $false; Write-Host <<check>> }
     if (-not $asExpected) {
-        Write-Warning 'Not as this script expects it (it may have been repaired in another way). Nothing was done here.'
+        Write-Warning <<not-as-expected>>
         $script:left.Add($Title)
         return
     }
     foreach ($line in $Plan) { Write-Host "  $line" }
-    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; $script:ready += 1; return }
+    if (-not $Apply) { Write-Host <<not-run>>; $script:ready += 1; return }
     try {
         & $Action
-        if ($Goal -and -not (Test-Goal $Goal)) { throw 'it ran, but it is not seen to have helped' }
+        if ($Goal -and -not (Test-Goal $Goal)) { throw <<not-helped>> }
         $script:done += 1
     } catch {
-        Write-Warning "Failed: $_"
+        Write-Warning <<failed>>
         $script:left.Add($Title)
     }
 }
@@ -103,7 +98,7 @@ function Test-Goal([scriptblock] $Goal) {
     try { [bool](& $Goal) } catch { $false }
 }
 
-# Whether the key of a certificate opens and fits it, shown by a signature: HasPrivateKey tells of a link only.
+<<key-opens>>
 function Test-Key([string] $Path) {
     $holder = Get-Item -LiteralPath $Path
     $bytes = [byte[]](1, 2, 3)
@@ -127,24 +122,24 @@ function Stop-At([string] $Title, [string[]] $Needs) {
     $script:left.Add($Title)
 }
 
-# What only somebody who looked knows; a run without anybody ends the step here.
+<<somebody>>
 function Confirm-That([string] $Fact) {
-    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
+    if ((Read-Host <<ask>>) -ne 'yes') { throw <<not-confirmed>> }
 }
 
-# Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
+<<exit-codes>>
 function Invoke-Tool([scriptblock] $Tool) {
     $global:LASTEXITCODE = 0
     & $Tool
-    if ($global:LASTEXITCODE -ne 0) { throw "exit code $global:LASTEXITCODE" }
+    if ($global:LASTEXITCODE -ne 0) { throw <<exit-code>> }
 }
 """
 _END = """\
 
 Write-Host ''
-if ($Apply) { Write-Host "Steps done: $done." } else { Write-Host "Steps that -Apply would do: $ready." }
+if ($Apply) { Write-Host <<done>> } else { Write-Host <<would-be-done>> }
 if ($left.Count -gt 0) {
-    Write-Warning "Steps that are left: $($left.Count)."
+    Write-Warning <<left>>
     foreach ($title in $left) { Write-Host "  $title" }
 }
 if ($ready + $left.Count -gt 0) { exit 1 }
@@ -163,20 +158,28 @@ def script(
         parts: In the order in which they are to be done.
         computer_name: By which a copy with the same MachineGuid is told, where it was renamed.
     """
-    told = "".join(f"  {_comment(line)}\n" for line in about)
-    same = _SAME_WINDOWS.replace("GUID)", f"{_string(machine_guid)})") if machine_guid else _NO_GUID
+    said = [*(_comment(told(line)) for line in about), "", *help_lines()]
+    head = "".join(f"  {line}".rstrip() + "\n" for line in said)
+    # Values of the disk are put in last: none of them may stand for a text.
+    texts = script_texts()
+    same = _said(_SAME_WINDOWS if machine_guid else _NO_GUID, texts).replace("GUID)", f"{_string(machine_guid or '')})")
     if computer_name:
-        same += _SAME_NAME.replace("NAME)", f"{_string(computer_name)})")
+        same += _said(_SAME_NAME, texts).replace("NAME)", f"{_string(computer_name)})")
     olds = dict.fromkeys(s.thumbprint for part in parts for s in part.steps if isinstance(s, Lost) and s.replaced)
-    given = _GIVEN.replace("OLD", ", ".join(map(_string, olds)))
+    given = _said(_GIVEN, texts).replace("@(OLD)", f"@({', '.join(map(_string, olds))})")
     body = "".join(f"{line}\n" for number, part in enumerate(parts, 1) for line in _part(number, part))
-    return "".join((BYTE_ORDER_MARK, _BEGIN, told, _PARAMETERS, same, given, _FUNCTIONS, body, _END))
+    functions, end = _said(_FUNCTIONS, texts), _said(_END, texts)
+    return "".join((BYTE_ORDER_MARK, _BEGIN, head, _said(_PARAMETERS, texts), same, given, functions, body, end))
+
+
+def _said(part: str, texts: Mapping[str, str]) -> str:
+    return _TEXT.sub(lambda found: texts.get(found[1], found[0]), part)
 
 
 def _part(number: int, part: Part) -> Iterator[str]:
     yield ""
-    yield f"# {number}. {_comment(part.heading)}"
-    yield from (f"# - {_comment(line)}" for line in part.remarks)
+    yield f"# {number}. {_comment(told(part.heading))}"
+    yield from (f"# - {_comment(told(line))}" for line in part.remarks)
     for step in part.steps:
         yield from _step(step)
 
@@ -193,7 +196,10 @@ def _step(step: Step) -> Iterator[str]:
 def _lost(lost: Lost) -> Iterator[str]:
     old = lost.thumbprint
     if lost.successor is not None:
-        yield f"# {lost.successor} can stand in for it: it has its names, and its key opens."
+        stands_in = _(
+            "{thumbprint} can stand in for it: it has its names, and its key opens.", thumbprint=lost.successor
+        )
+        yield f"# {_comment(stands_in)}"
         yield f"$new = '{lost.successor}'"
         yield f"if ($NewCertificate.ContainsKey('{old}')) {{ $new = {_GIVEN_ONE.format(old)} }}"
         yield from _over("$new", lost.replaced)
@@ -257,7 +263,7 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 def _string(text: str) -> str:
     """Write a text so that it ends no string."""
-    return as_literal(sanitise(text, _LONGEST_TEXT))
+    return as_literal(sanitise(told(text), _LONGEST_TEXT))
 
 
 _LONGEST_TEXT = 4000

@@ -10,8 +10,10 @@ from dataclasses import replace
 from forensics.case_tables import CaseTables
 from forensics.commands.refusal import Refused, refusal
 from forensics.facts.renewal import GUARDIANS
+from forensics.language import joined, sentence, spoken_language, standing
 from forensics.report.facts import Facts, day, label
 from forensics.report.key_rights import SYSTEM
+from forensics.report.named import named
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import Doubt, Down, Fault, services
 from forensics.report.runbook.key_repairs import KeyRepairs
@@ -26,6 +28,7 @@ from forensics.report.runbook.replacements import (
 )
 from forensics.report.runbook.restarts import restart
 from forensics.report.runbook.role_ways import has_own_way, own_way
+from forensics.report.words import word
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
@@ -65,7 +68,7 @@ class _Plan:
         """Yield the part about what is not known to work."""
         if self._found.doubtful:
             steps = tuple(_doubt(doubt) for doubt in self._found.doubtful)
-            yield Part("Not known whether these work: nothing is done", (), steps)
+            yield Part(sentence("Not known whether these work: nothing is done"), (), steps)
 
     def _key_isolation(self) -> Iterator[Part]:
         service = next((row for row in self._case.rows("service") if row.name.lower() == _KEY_ISOLATION.lower()), None)
@@ -78,7 +81,7 @@ class _Plan:
         )
         if is_asked:
             act = Act(
-                title="Let the service CNG Key Isolation start again",
+                title=sentence("Let the service CNG Key Isolation start again"),
                 checks=lines("service-is-disabled", service=_KEY_ISOLATION),
                 lines=(
                     *lines("start-on-demand", service=_KEY_ISOLATION),
@@ -86,7 +89,7 @@ class _Plan:
                 ),
                 goal=lines("service-may-start", service=_KEY_ISOLATION),
             )
-            yield Part("CNG Key Isolation is disabled: no program opens a key of CNG", (), (act,))
+            yield Part(sentence("CNG Key Isolation is disabled: no program opens a key of CNG"), (), (act,))
 
     def _services(self) -> Iterator[Part]:
         groups: dict[tuple[str | None, ...], list[Down]] = defaultdict(list)
@@ -113,7 +116,12 @@ class _Plan:
                 if down.fault == "unusable":
                     acts = self._repairs.of_use(use, self._keys.of_use(use))
             except Refused as refused:
-                done[Need(_name(use), (_sentence(down.why), refusal(refused, "en"), *own_way(use, "unusable")))] = None
+                done[
+                    Need(
+                        _name(use),
+                        (standing(down.why), refusal(refused, spoken_language()), *own_way(use, "unusable")),
+                    )
+                ] = None
                 continue
             if acts is None:
                 rest.append((down, use))
@@ -126,15 +134,15 @@ class _Plan:
     def _lost(self, rest: Sequence[tuple[Down, CertificateUseRow]]) -> Step:
         down, use = rest[0]
         uses = [one for _, one in rest]
-        title = f"{_names(list(dict.fromkeys(_name(one) for one in uses)))}: {_wanted(rest)}"
+        title = joined([named(list(dict.fromkeys(_name(one) for one in uses)), MOST_NAMES), _wanted(rest)], ": ")
         chain = self._keys.of_use(use)
         certificate = self._facts.certificate(chain) if chain is not None else None
         fault = down.fault or "unusable"
         if has_own_way(uses, certificate):
             ways = dict.fromkeys(text for one in uses for text in own_way(one, fault))
-            return Need(title, (_sentence(down.why), *ways, *_more(down)))
+            return Need(title, (standing(down.why), *ways, *_more(down)))
         step = lost(title, uses, fault, chain, certificate, self._facts)
-        return replace(step, needs=(_sentence(down.why), *step.needs, *_more(down)))
+        return replace(step, needs=(standing(down.why), *step.needs, *_more(down)))
 
     def _virtual_machine(self, down: Down) -> Iterator[Step]:
         """Yield what repairs the key of a guardian, else what no script does."""
@@ -147,7 +155,7 @@ class _Plan:
         yield Need(
             down.names[0],
             (
-                _sentence(down.why),
+                standing(down.why),
                 _guardian_way(chain),
                 *still_on_disk(chain, self._facts),
                 *_more(down),
@@ -164,8 +172,18 @@ class _Plan:
             if step is not None:
                 told.add(chain.thumbprint)
                 yield Part(
-                    f"{label(chain)}: its key does not open, and nothing on this disk is known to use it",
-                    (f"Certificate {chain.thumbprint}, store {chain.store}.", chain.reason),
+                    sentence(
+                        "{certificate}: its key does not open, and nothing on this disk is known to use it",
+                        certificate=label(chain),
+                    ),
+                    (
+                        sentence(
+                            "Certificate {thumbprint}, store {store}.",
+                            thumbprint=str(chain.thumbprint),
+                            store=str(chain.store),
+                        ),
+                        chain.reason,
+                    ),
                     step,
                 )
 
@@ -184,11 +202,11 @@ class _Plan:
         )
 
     def _of_key(self, chain: KeyChainRow) -> tuple[Step, ...] | None:
-        title = f"{label(chain)}: its key"
+        title = sentence("{certificate}: its key", certificate=label(chain))
         try:
             acts = self._repairs.of_chain(chain)
         except Refused as refused:
-            return (Need(title, (refusal(refused, "en"),)),)
+            return (Need(title, (refusal(refused, spoken_language()),)),)
         if acts is not None:
             return acts or None
         imported: tuple[Act, ...] = ()
@@ -196,35 +214,47 @@ class _Plan:
             opens_not = is_seen_to_open_once_imported(chain)
             imported = import_of(chain.store or "", chain.thumbprint, is_there=True, opens_not=opens_not)
         if chain.thumbprint is None or not imported:
-            return (Need(title, (_sentence(chain.reason), *still_on_disk(chain, self._facts))),)
+            return (Need(title, (standing(chain.reason), *still_on_disk(chain, self._facts))),)
         needs = (
-            _sentence(chain.reason),
-            f"A PFX file of it: -PfxFolder FOLDER, with the file {chain.thumbprint}.pfx in it.",
+            standing(chain.reason),
+            sentence(
+                "A PFX file of it: -PfxFolder FOLDER, with the file {thumbprint}.pfx in it.",
+                thumbprint=chain.thumbprint,
+            ),
             *still_on_disk(chain, self._facts),
-            "If something uses it after all, another certificate does as well.",
+            sentence("If something uses it after all, another certificate does as well."),
         )
         return (Lost(title, chain.thumbprint, needs, imported=imported),)
 
     def _remarks(self, together: Sequence[Down]) -> Iterator[str]:
         for down in together:
-            likely = "" if down.confidence == "proved" else f" ({down.confidence})"
-            since = f", {down.since}" if down.since else ""
-            yield f"{down.why}{since}{likely}"
+            remark = joined(filter(None, (down.why, down.since)), ", ")
+            if down.confidence != "proved":
+                remark = sentence("{remark} ({confidence})", remark=remark, confidence=word(down.confidence))
+            yield remark
         chain = self._keys.of_use(together[0].uses[0]) if together[0].uses else None
         if chain is not None and chain.thumbprint is not None:
-            ends = f", until {day(chain.not_after)}" if chain.not_after is not None else ""
-            yield f"Certificate {label(chain)}, {chain.thumbprint}, store {chain.store}{ends}; {together[0].key}"
+            yield sentence("{certificate}; {key}", certificate=_certificate(chain), key=together[0].key)
+
+
+def _certificate(chain: KeyChainRow) -> str:
+    values = {"name": label(chain), "thumbprint": str(chain.thumbprint), "store": str(chain.store)}
+    if chain.not_after is None:
+        return sentence("Certificate {name}, {thumbprint}, store {store}", **values)
+    date = day(chain.not_after)
+    return sentence("Certificate {name}, {thumbprint}, store {store}, until {date}", date=date, **values)
 
 
 def _guardian_way(chain: KeyChainRow | None) -> str:
     """Say how the guardian of a virtual machine comes into the store in which Hyper-V looks for it."""
     store = chain.store if chain is not None and chain.store_scope == "machine" else None
     if chain is not None and chain.verdict == "usable" and store and store.lower() != GUARDIANS:
-        return (
-            f"Move both certificates of the guardian from the store {store} of this computer into its store "
-            "'Shielded VM Local Certificates'; their keys stay where they are."
+        return sentence(
+            "Move both certificates of the guardian from the store {store} of this computer into its store "
+            "'Shielded VM Local Certificates'; their keys stay where they are.",
+            store=store,
         )
-    return (
+    return sentence(
         "Bring both certificates of a guardian that it names, with their keys, from the host that has them "
         "into the store 'Shielded VM Local Certificates' of this one; keymortem migrate plans that."
     )
@@ -235,7 +265,11 @@ def _wanted(rest: Sequence[tuple[Down, CertificateUseRow]]) -> str:
     return _WANTED[fault if rest[0][1].thumbprint else "unusable"]
 
 
-_WANTED: dict[Fault, str] = {"missing": "its certificate", "unusable": "its key", "ended": "another certificate"}
+_WANTED: dict[Fault, str] = {
+    "missing": sentence("its certificate"),
+    "unusable": sentence("its key"),
+    "ended": sentence("another certificate"),
+}
 
 
 def _order(part: Part) -> int:
@@ -261,30 +295,21 @@ def _is_broken_by_service(row: KeyChainRow | CertificateUseRow) -> bool:
 def _more(down: Down) -> Iterator[str]:
     rules = dict.fromkeys(finding.rule for finding in (*down.causes, *down.findings))
     if rules:
-        yield f"More: {', '.join(rules)} in keymortem examine SOURCE -v."
+        yield sentence("More: {rules} in keymortem examine SOURCE -v.", rules=joined(rules, ", "))
 
 
 def _doubt(doubt: Doubt) -> Need:
     use = doubt.use
-    needs = [_sentence(doubt.reason)]
+    needs = [standing(doubt.reason)]
     if use is not None and use.thumbprint and use.store and use.owner_sid in (None, SYSTEM):
         with suppress(Refused):
             look = told("verify-certificate", scope="machine", store=use.store, thumbprint=use.thumbprint)
-            needs.append(f"See on the computer whether its key opens: {look}")
+            needs.append(sentence("See on the computer whether its key opens: {command}", command=look))
     return Need(doubt.name, tuple(needs))
 
 
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-
-
 def _heading(together: Sequence[Down]) -> str:
-    return _names(list(dict.fromkeys(name for down in together for name in down.names)))
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return f"{', '.join(names[:MOST_NAMES])}{more}"
+    return named(list(dict.fromkeys(name for down in together for name in down.names)), MOST_NAMES)
 
 
 def _name(use: CertificateUseRow) -> str:

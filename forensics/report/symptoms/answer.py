@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
@@ -127,7 +128,9 @@ def explain_symptom(case: CaseTables, symptom: str, *, machine: str | None = Non
     machines = named_machines(case.present, machine)
     asked = read_symptom(symptom)
     if asked is None or (asked.is_bare and find_chains(case, symptom)):
-        raise UnknownSubjectError(f"{symptom!r} is no error code, event or message that is known")
+        raise UnknownSubjectError(
+            sentence("{symptom} is no error code, event or message that is known", symptom=repr(symptom))
+        )
     case = case.present
     facts = Facts(case)
     meant = [row for row in case.rows("machine") if machines is None or row.machine_id in machines]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 CauseName = Literal[
@@ -59,70 +60,76 @@ class Cause:
 _CAUSES = (
     Cause(
         "no-link",
-        "A certificate has no link to its key",
+        sentence("A certificate has no link to its key"),
         ("certificate-without-key-link", "certificate-without-key", "request-not-accepted"),
     ),
     Cause(
         "wrong-link",
-        "The link of a certificate to its key leads astray",
+        sentence("The link of a certificate to its key leads astray"),
         ("certificate-without-key-link", "certificate-without-key"),
     ),
     Cause(
         "another-key-set",
-        "The key lies among those of another account than the one that looks for it",
+        sentence("The key lies among those of another account than the one that looks for it"),
         ("key-in-user-profile", "key-in-another-account", "consumer-looks-in-another-key-set"),
     ),
     Cause(
         "provider",
-        "The provider that a certificate names is not registered, or is named with another provider's type",
+        sentence("The provider that a certificate names is not registered, or is named with another provider's type"),
         ("provider-not-registered", "provider-of-another-type"),
     ),
-    Cause("key-file-gone", "A key file is gone", ("key-file-missing", "key-in-tpm")),
+    Cause("key-file-gone", sentence("A key file is gone"), ("key-file-missing", "key-in-tpm")),
     Cause(
         "other-machine-guid",
-        "A key file is named for another MachineGuid than today's",
+        sentence("A key file is named for another MachineGuid than today's"),
         ("key-file-of-another-machine-guid",),
     ),
-    Cause("key-file-damaged", "A key file is damaged", ("key-blob-damaged",)),
-    Cause("another-key", "A container holds another key than its certificate needs", ("key-recreated", "key-in-tpm")),
+    Cause("key-file-damaged", sentence("A key file is damaged"), ("key-blob-damaged",)),
+    Cause(
+        "another-key",
+        sentence("A container holds another key than its certificate needs"),
+        ("key-recreated", "key-in-tpm"),
+    ),
     Cause(
         "access-list",
-        "The access list of a key file shuts out an account that must read it",
+        sentence("The access list of a key file shuts out an account that must read it"),
         ("key-access-denied", "consumer-cannot-read-key", "rdp-key-not-readable-by-network-service"),
     ),
     Cause(
         "folder-access-list",
-        "The access list of a folder of keys refuses accounts that must use it",
+        sentence("The access list of a folder of keys refuses accounts that must use it"),
         ("machinekeys-folder-acl",),
     ),
     Cause(
         "master-key",
-        "The DPAPI master key of a key file is gone or damaged",
+        sentence("The DPAPI master key of a key file is gone or damaged"),
         ("master-key-missing", "master-key-damaged"),
     ),
     Cause(
         "master-key-locked",
-        "A DPAPI master key of the machine does not open with the secrets of today",
+        sentence("A DPAPI master key of the machine does not open with the secrets of today"),
         ("master-key-does-not-open", "master-key-opens-only-with-previous-secret"),
     ),
     Cause(
         "user-master-key",
-        "The DPAPI master key of a user's key does not open: a password that was reset, or a profile that roams",
+        sentence(
+            "The DPAPI master key of a user's key does not open: a password that was reset, or a profile that roams"
+        ),
         ("master-key-does-not-open", "user-master-keys-under-old-sid"),
     ),
     Cause(
         "tpm",
-        "The TPM is gone, or another than the one that made the key",
+        sentence("The TPM is gone, or another than the one that made the key"),
         ("tpm-changed-since-key", "tpm-key-without-tpm"),
     ),
     Cause(
         "vbs",
-        "Virtualization-based security is off, or is not the one that sealed the key",
+        sentence("Virtualization-based security is off, or is not the one that sealed the key"),
         ("key-sealed-by-vbs",),
     ),
     Cause(
         "key-isolation",
-        "The service CNG Key Isolation (KeyIso) is disabled or not registered",
+        sentence("The service CNG Key Isolation (KeyIso) is disabled or not registered"),
         (
             "keyiso-disabled-keys-unusable",
             "keyiso-not-registered",
@@ -130,54 +137,61 @@ _CAUSES = (
             "keyiso-disabled-rdp-will-break",
         ),
     ),
-    Cause("protected-storage", "The service Protected Storage does not run"),
+    Cause("protected-storage", sentence("The service Protected Storage does not run")),
     Cause(
         "certificate-gone",
-        "A service names a certificate that is not in its store",
+        sentence("A service names a certificate that is not in its store"),
         ("binding-names-missing-certificate", "ca-certificate-missing", "rdp-listener-certificate-missing"),
     ),
     Cause(
         "configuration-key",
-        "Values in the configuration of IIS are encrypted with a key that this machine cannot open",
+        sentence("Values in the configuration of IIS are encrypted with a key that this machine cannot open"),
         ("iis-configuration-key-dead",),
     ),
-    Cause("rdp-certificate-ended", "The certificate of Remote Desktop has ended", ("rdp-certificate-expired",)),
-    Cause("not-exportable", "Somebody exports a key that is marked not exportable"),
-    Cause("storage-provider-key", "A program that knows CryptoAPI only asks for a key of a key storage provider"),
+    Cause(
+        "rdp-certificate-ended", sentence("The certificate of Remote Desktop has ended"), ("rdp-certificate-expired",)
+    ),
+    Cause("not-exportable", sentence("Somebody exports a key that is marked not exportable")),
+    Cause(
+        "storage-provider-key", sentence("A program that knows CryptoAPI only asks for a key of a key storage provider")
+    ),
     Cause(
         "smart-card",
-        "A program asks for a key on a smart card by its CryptoAPI provider",
+        sentence("A program asks for a key on a smart card by its CryptoAPI provider"),
         ("smart-card-csp-to-ksp",),
     ),
     Cause(
         "guardian",
-        "No guardian that the key protector of a virtual machine names has its key here",
+        sentence("No guardian that the key protector of a virtual machine names has its key here"),
         ("vm-needs-missing-guardian",),
     ),
     Cause(
         "guest-state",
-        "The guest state of a virtual machine does not belong to its key protector",
+        sentence("The guest state of a virtual machine does not belong to its key protector"),
         ("vm-guest-state-mismatch",),
     ),
     Cause(
         "machine-identity",
-        "Another computer has the same machine identity",
+        sentence("Another computer has the same machine identity"),
         ("duplicate-machine-sid-enforced",),
     ),
     Cause(
         "unnamed-container",
-        "A program asks for a key container that is not there, by a name that no certificate and no known setting has",
-        why_open="such names stand in the program, and no place on a disk lists them",
+        sentence(
+            "A program asks for a key container that is not there, by a name that no certificate and no known setting "
+            "has"
+        ),
+        why_open=sentence("such names stand in the program, and no place on a disk lists them"),
     ),
     Cause(
         "tls-versions",
-        "The versions of TLS that are allowed here do not fit what was asked for",
-        why_open="it is no matter of keys, and the settings of TLS are not read",
+        sentence("The versions of TLS that are allowed here do not fit what was asked for"),
+        why_open=sentence("it is no matter of keys, and the settings of TLS are not read"),
     ),
     Cause(
         "domain-backup",
-        "No writable domain controller was there to back up the master key of a user",
-        why_open="whether one could be reached is not on a disk",
+        sentence("No writable domain controller was there to back up the master key of a user"),
+        why_open=sentence("whether one could be reached is not on a disk"),
     ),
 )
 CAUSES: dict[CauseName, Cause] = {cause.name: cause for cause in _CAUSES}

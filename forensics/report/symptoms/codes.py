@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.language import sentence
 from forensics.report.symptoms import references as at
 from forensics.report.symptoms.symptom import Symptom, documented, likely
 
@@ -17,7 +18,7 @@ TLS_KEY = (
 CODES = (
     Symptom(
         "NTE_BAD_KEYSET",
-        "Keyset does not exist",
+        sentence("Keyset does not exist"),
         at.WINERROR,
         code=0x80090016,
         texts=("キー セットがありません",),
@@ -37,7 +38,7 @@ CODES = (
     ),
     Symptom(
         "NTE_BAD_KEY_STATE",
-        "Key not valid for use in specified state",
+        sentence("Key not valid for use in specified state"),
         at.WINERROR,
         code=0x8009000B,
         causes=(
@@ -47,7 +48,7 @@ CODES = (
     ),
     Symptom(
         "NTE_BAD_DATA",
-        "Bad Data",
+        sentence("Bad Data"),
         at.WINERROR,
         code=0x80090005,
         causes=(
@@ -57,21 +58,21 @@ CODES = (
     ),
     Symptom(
         "NTE_BAD_SIGNATURE",
-        "Invalid Signature",
+        sentence("Invalid Signature"),
         at.WINERROR,
         code=0x80090006,
         causes=documented(at.MACHINE_GUID, "another-key"),
     ),
     Symptom(
         "NTE_NO_KEY",
-        "Key does not exist",
+        sentence("Key does not exist"),
         at.WINERROR,
         code=0x8009000D,
         causes=documented(at.USER_KEY, "wrong-link"),
     ),
     Symptom(
         "NTE_EXISTS",
-        "Object already exists",
+        sentence("Object already exists"),
         at.WINERROR,
         code=0x8009000F,
         texts=("オブジェクトは既に存在します",),
@@ -79,14 +80,14 @@ CODES = (
     ),
     Symptom(
         "NTE_PERM",
-        "Access denied",
+        sentence("Access denied"),
         at.WINERROR,
         code=0x80090010,
         causes=likely(at.FOLDERS, "access-list", "folder-access-list"),
     ),
     Symptom(
         "E_ACCESSDENIED",
-        "Access is denied",
+        sentence("Access is denied"),
         at.WIN32,
         code=0x80070005,
         texts=("アクセスが拒否されました", "General access denied error"),
@@ -94,68 +95,71 @@ CODES = (
     ),
     Symptom(
         "NTE_BAD_PROV_TYPE",
-        "Invalid provider type specified",
+        sentence("Invalid provider type specified"),
         at.WINERROR,
         code=0x80090014,
         causes=(*documented(at.KEY_INFO, "storage-provider-key"), *documented(at.SMART_CARD, "smart-card")),
     ),
     Symptom(
         "NTE_BAD_PUBLIC_KEY",
-        "Provider's public key is invalid",
+        sentence("Provider's public key is invalid"),
         at.WINERROR,
         code=0x80090015,
         causes=documented(at.ACQUIRE_KEY, "another-key"),
     ),
     Symptom(
         "NTE_KEYSET_NOT_DEF",
-        "The keyset is not defined",
+        sentence("The keyset is not defined"),
         at.WINERROR,
         code=0x80090019,
         causes=documented(at.CONTEXT, "provider"),
     ),
     Symptom(
         "NTE_KEYSET_ENTRY_BAD",
-        "Keyset as registered is invalid",
+        sentence("Keyset as registered is invalid"),
         at.WINERROR,
         code=0x8009001A,
         causes=likely(at.ACQUIRE, "provider"),
     ),
     Symptom(
         "NTE_PROV_TYPE_NO_MATCH",
-        "Provider type does not match registered value",
+        sentence("Provider type does not match registered value"),
         at.WINERROR,
         code=0x8009001B,
         causes=documented(at.ACQUIRE, "provider"),
     ),
-    Symptom("NTE_NOT_SUPPORTED", "The requested operation is not supported", at.WINERROR, code=0x80090029),
-    Symptom("NTE_VBS_UNAVAILABLE", "VBS is unavailable", at.NCRYPT, causes=documented(at.NCRYPT, "vbs")),
+    Symptom("NTE_NOT_SUPPORTED", sentence("The requested operation is not supported"), at.WINERROR, code=0x80090029),
+    Symptom("NTE_VBS_UNAVAILABLE", sentence("VBS is unavailable"), at.NCRYPT, causes=documented(at.NCRYPT, "vbs")),
     Symptom(
-        "NTE_VBS_CANNOT_DECRYPT_KEY", "VBS failed decryption operation", at.NCRYPT, causes=documented(at.NCRYPT, "vbs")
+        "NTE_VBS_CANNOT_DECRYPT_KEY",
+        sentence("VBS failed decryption operation"),
+        at.NCRYPT,
+        causes=documented(at.NCRYPT, "vbs"),
     ),
     Symptom(
         "CRYPT_E_NOT_FOUND",
-        "Cannot find object or property",
+        sentence("Cannot find object or property"),
         at.WINERROR,
         code=0x80092004,
         causes=documented(at.FIND, "certificate-gone"),
     ),
     Symptom(
         "CRYPT_E_NO_KEY_PROPERTY",
-        "Cannot find the certificate and private key for decryption",
+        sentence("Cannot find the certificate and private key for decryption"),
         at.WINERROR,
         code=0x8009200B,
         causes=documented(at.CERTUTIL, "no-link"),
     ),
     Symptom(
         "CRYPT_E_NO_DECRYPT_CERT",
-        "Cannot find the certificate and private key to use for decryption",
+        sentence("Cannot find the certificate and private key to use for decryption"),
         at.WINERROR,
         code=0x8009200C,
         causes=documented(at.CERTUTIL, "no-link"),
     ),
     Symptom(
         "SEC_E_UNKNOWN_CREDENTIALS",
-        "The credentials supplied to the package were not recognized",
+        sentence("The credentials supplied to the package were not recognized"),
         at.WINERROR,
         code=0x8009030D,
         texts=("パッケージに提供された資格情報が認識されません",),
@@ -163,21 +167,21 @@ CODES = (
     ),
     Symptom(
         "SEC_E_NO_CREDENTIALS",
-        "No credentials are available in the security package",
+        sentence("No credentials are available in the security package"),
         at.WINERROR,
         code=0x8009030E,
         causes=documented(at.IDENTITY, "machine-identity"),
     ),
     Symptom(
         "SEC_E_DELEGATION_REQUIRED",
-        "The requested operation cannot be completed. The computer must be trusted for delegation",
+        sentence("The requested operation cannot be completed. The computer must be trusted for delegation"),
         at.WINERROR,
         code=0x80090345,
         causes=documented(at.DOMAIN, "domain-backup"),
     ),
     Symptom(
         "ERROR_NO_SUCH_LOGON_SESSION",
-        "A specified logon session does not exist. It may already have been terminated",
+        sentence("A specified logon session does not exist. It may already have been terminated"),
         at.WIN32,
         code=0x80070520,
         texts=("指定されたログオン セッションは存在しません",),
@@ -188,7 +192,7 @@ CODES = (
     ),
     Symptom(
         "EPT_S_NOT_REGISTERED",
-        "There are no more endpoints available from the endpoint mapper",
+        sentence("There are no more endpoints available from the endpoint mapper"),
         at.WIN32,
         code=0x800706D9,
         texts=("エンドポイント マッパーから使用できるエンドポイントはこれ以上ありません",),
@@ -196,7 +200,7 @@ CODES = (
     ),
     Symptom(
         "E_INVALIDARG",
-        "One or more arguments are invalid, as Hyper-V says of a key protector that could not be unwrapped",
+        sentence("One or more arguments are invalid, as Hyper-V says of a key protector that could not be unwrapped"),
         at.SHIELDED,
         code=0x80070057,
         texts=("One or more arguments are invalid", "The parameter is incorrect"),
@@ -204,21 +208,21 @@ CODES = (
     ),
     Symptom(
         "STATUS_AUTH_TAG_MISMATCH",
-        "The computed authentication tag did not match the input authentication tag",
+        sentence("The computed authentication tag did not match the input authentication tag"),
         at.STATUS,
         code=0xC000A002,
         causes=likely(at.SHIELDED, "guest-state"),
     ),
     Symptom(
         "TPM_20_E_INTEGRITY",
-        "The at.TPM says that a key fails its integrity check",
+        sentence("The TPM says that a key fails its integrity check"),
         at.TPM_CODES,
         code=0x8028009F,
         causes=likely(at.TPM, "tpm"),
     ),
     Symptom(
         "TBS_E_TPM_NOT_FOUND",
-        "A compatible Trusted Platform Module (at.TPM) Security Device cannot be found on this computer",
+        sentence("A compatible Trusted Platform Module (TPM) Security Device cannot be found on this computer"),
         at.TPM_CODES,
         code=0x8028400F,
         causes=likely(at.TPM, "tpm"),

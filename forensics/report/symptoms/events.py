@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.language import sentence
 from forensics.report.symptoms import references as at
 from forensics.report.symptoms.codes import TLS_KEY
 from forensics.report.symptoms.symptom import Symptom, documented, likely
@@ -23,7 +24,7 @@ _RDP_KEY = (
 EVENTS = (
     Symptom(
         "Schannel 36869",
-        "The certificate of a TLS server has no link to a private key",
+        sentence("The certificate of a TLS server has no link to a private key"),
         at.RDP,
         event_id=36869,
         providers=("Schannel",),
@@ -31,7 +32,7 @@ EVENTS = (
     ),
     Symptom(
         "Schannel 36870",
-        "A fatal error occurred when attempting to access the TLS server credential private key",
+        sentence("A fatal error occurred when attempting to access the TLS server credential private key"),
         at.RDP_EVENTS,
         event_id=36870,
         providers=("Schannel",),
@@ -43,7 +44,7 @@ EVENTS = (
     ),
     Symptom(
         "Schannel 36871",
-        "A fatal error occurred while creating a TLS credential",
+        sentence("A fatal error occurred while creating a TLS credential"),
         at.RDP_EVENTS,
         event_id=36871,
         providers=("Schannel",),
@@ -52,7 +53,7 @@ EVENTS = (
     ),
     Symptom(
         "Remote Desktop 1055",
-        "The private key of the certificate that Remote Desktop is set to use cannot be accessed",
+        sentence("The private key of the certificate that Remote Desktop is set to use cannot be accessed"),
         at.RDP_EVENTS,
         event_id=1055,
         providers=_TERMINAL_SERVICES,
@@ -63,7 +64,7 @@ EVENTS = (
     ),
     Symptom(
         "Remote Desktop 1057",
-        "The RD Session Host Server has failed to create a new self signed certificate",
+        sentence("The RD Session Host Server has failed to create a new self signed certificate"),
         at.RDP_EVENTS,
         event_id=1057,
         providers=_TERMINAL_SERVICES,
@@ -72,7 +73,7 @@ EVENTS = (
     ),
     Symptom(
         "Remote Desktop 1058",
-        "The RD Session Host Server has failed to replace the expired self signed certificate",
+        sentence("The RD Session Host Server has failed to replace the expired self signed certificate"),
         at.RDP_EVENTS,
         event_id=1058,
         providers=_TERMINAL_SERVICES,
@@ -81,21 +82,21 @@ EVENTS = (
     ),
     Symptom(
         "Security 5058",
-        "Windows audited an operation on a key file; the return code of the record says how it ended",
+        sentence("Windows audited an operation on a key file; the return code of the record says how it ended"),
         f"{at.AUDIT_EVENT}5058",
         event_id=5058,
         providers=("Microsoft-Windows-Security-Auditing",),
     ),
     Symptom(
         "Security 5061",
-        "Windows audited a cryptographic operation; the return code of the record says how it ended",
+        sentence("Windows audited a cryptographic operation; the return code of the record says how it ended"),
         f"{at.AUDIT_EVENT}5061",
         event_id=5061,
         providers=("Microsoft-Windows-Security-Auditing",),
     ),
     Symptom(
         "Certificate life cycle 1009",
-        "A certificate could not be associated with its private key",
+        sentence("A certificate could not be associated with its private key"),
         at.NAMES,
         event_id=1009,
         providers=_LIFECYCLE,
@@ -103,7 +104,7 @@ EVENTS = (
     ),
     Symptom(
         "DPAPI 8194",
-        "A master key file could not be opened",
+        sentence("A master key file could not be opened"),
         at.DOMAIN,
         event_id=8194,
         providers=_DPAPI,
@@ -111,7 +112,7 @@ EVENTS = (
     ),
     Symptom(
         "DPAPI 8198",
-        "Data could not be unprotected",
+        sentence("Data could not be unprotected"),
         at.DOMAIN,
         event_id=8198,
         providers=_DPAPI,
@@ -119,7 +120,7 @@ EVENTS = (
     ),
     Symptom(
         "LsaSrv 6167",
-        "There is a partial mismatch in the machine ID",
+        sentence("There is a partial mismatch in the machine ID"),
         at.IDENTITY,
         event_id=6167,
         providers=("LsaSrv", "LSA (LsaSrv)"),
@@ -127,7 +128,7 @@ EVENTS = (
     ),
     Symptom(
         "Smart Card Service 624",
-        "A program uses a smart card with an RSA key through CryptoAPI, which an update ends",
+        sentence("A program uses a smart card with an RSA key through CryptoAPI, which an update ends"),
         at.SMART_CARD,
         event_id=624,
         providers=("Microsoft-Windows-Smartcard-Server", "Smart Card Service", "SCardSvr"),
@@ -135,7 +136,7 @@ EVENTS = (
     ),
     Symptom(
         "Host Guardian Service client 2014",
-        "A key protector could not be unwrapped",
+        sentence("A key protector could not be unwrapped"),
         at.SHIELDED,
         event_id=2014,
         providers=("Microsoft-Windows-HostGuardianService-Client",),

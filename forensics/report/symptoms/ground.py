@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
-from forensics.language import _n
+from forensics.language import joined, sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
-from forensics.report.reason import reason_of
+from forensics.report.named import named
+from forensics.report.reason import reason_alone
+from forensics.report.words import word
 from forensics.sources.coverage import Place, together
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import ChainLink, KeyChainRow
@@ -128,23 +130,25 @@ class Ground:
     def stores(self) -> list[str]:
         """Say what of the certificate stores was not seen whole, and why: there may be keys that no row speaks of."""
         users = [row for row in self.coverage if row.name.startswith(("NTUSER.DAT of ", "My certificates of "))]
-        return _unseen("certificates of the computer", self.coverage.saw_certificates(), users)
+        return _unseen(sentence("certificates of the computer"), self.coverage.saw_certificates(), users)
 
     @cached_property
     def settings(self) -> list[str]:
         """Say what of the settings that name keys was not seen whole, and why: a service may use what no row tells."""
         files = [row for row in self.coverage if row.area == "uses" or row.name in _USE_FILES]
-        return _unseen("registry", together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))]), files)
+        return _unseen(word("registry"), together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))]), files)
 
     @property
     def unseen_certificates(self) -> str:
         """A sentence where there may be keys that no row speaks of; empty where every place was seen whole."""
-        return "not every certificate store was seen whole" if self.stores else ""
+        return sentence("not every certificate store was seen whole") if self.stores else ""
 
     @property
     def unseen_uses(self) -> str:
         """A sentence where a service may use a key that no row tells of; empty where every place was seen whole."""
-        return "not every place was seen whole in which a key is named for a service" if self.settings else ""
+        if not self.settings:
+            return ""
+        return sentence("not every place was seen whole in which a key is named for a service")
 
     def affected(self, chain: KeyChainRow, *links: ChainLink) -> Affected:
         """Return a key as what a cause at one of some links keeps from working."""
@@ -155,11 +159,12 @@ class Ground:
         """Say of which keys it is not known, and why, the commonest reasons first."""
         by_reason: dict[str, list[str]] = {}
         for chain in chains:
-            by_reason.setdefault(reason_of(chain, self.facts).rstrip("."), []).append(label(chain))
+            by_reason.setdefault(reason_alone(chain, self.facts), []).append(label(chain))
         reasons = sorted(by_reason.items(), key=lambda item: -len(item[1]))
-        told = [f"{some(labels)}: {reason}" for reason, labels in reasons[:MOST_NAMED]]
+        told = [joined([some(labels), reason], ": ") for reason, labels in reasons[:MOST_NAMED]]
         left = sum(len(labels) for _, labels in reasons[MOST_NAMED:])
-        return "; ".join([*told, *([_n("and {count} more key", "and {count} more keys", left)] if left else [])])
+        more = [sentence_n("and {count} more key", "and {count} more keys", left)] if left else []
+        return joined([*told, *more], "; ")
 
 
 def called(chain: KeyChainRow) -> str:
@@ -169,18 +174,17 @@ def called(chain: KeyChainRow) -> str:
 
 def some(names: Sequence[str]) -> str:
     """Name the first of several, and count the rest."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    return named(names, MOST_NAMED)
 
 
 def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     if not place.is_whole:
-        by_reason[place.why or place.state] = [what]
+        by_reason[place.why or word(place.state)] = [what]
     for row in rows:
         if row.outcome not in ("present", "absent"):
-            by_reason.setdefault(row.detail or row.outcome, []).append(row.name)
-    return [f"{some(names)}: {reason}" for reason, names in by_reason.items()]
+            by_reason.setdefault(row.detail or word(row.outcome), []).append(row.name)
+    return [joined([some(names), reason], ": ") for reason, names in by_reason.items()]
 
 
 def speaks_of(finding: Finding, affected: Iterable[Affected]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from forensics.engine.subjects import KEY_TABLES
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
@@ -42,7 +43,7 @@ def examine_keys(name: CauseName, ground: Ground) -> Examined:
     answers = [(chain, check.of_key(ground, chain)) for chain in ground.chains]
     affected = [ground.affected(chain, *check.links) for chain, answer in answers if answer]
     undecided = [chain for chain, answer in answers if answer is None]
-    doubts = [f"not known of {ground.undecided(undecided)}"] if undecided else []
+    doubts: list[str] = [sentence("not known of {what}", what=ground.undecided(undecided))] if undecided else []
     doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
     doubts += list(_of_files(check, ground)) if check.of_files else []
     findings = [f for f in ground.findings(CAUSES[name].rules) if f.subject_table not in KEY_TABLES]
@@ -52,23 +53,29 @@ def examine_keys(name: CauseName, ground: Ground) -> Examined:
         named = {one.id for one in affected}
         affected += [_used(use) for use, answer in uses if answer and _used(use).id not in named]
         open_uses = list(dict.fromkeys(_told(use) for use, answer in uses if answer is None))
-        doubts += [f"not known of {some(open_uses)}"] if open_uses else []
+        doubts += [sentence("not known of {what}", what=some(open_uses))] if open_uses else []
         doubts += [ground.unseen_uses] if ground.unseen_uses else []
-    because = "; ".join(doubts)
+    because = joined(doubts, "; ")
     if affected:
         return Examined("found", because, tuple(dict.fromkeys(affected)))
     if because:
         return Examined("open", because)
-    return Examined("ruled_out", check.sound if ground.chains else "no certificate on this disk names a key")
+    sound = check.sound if ground.chains else sentence("no certificate on this disk names a key")
+    return Examined("ruled_out", sound)
 
 
 def _of_files(check: KeyCheck, ground: Ground) -> Iterator[str]:
     """Say of which key files without certificate it holds or is not known; what programs ask for, no disk tells."""
     answers = [(called(chain), check.of_key(ground, chain)) for chain in ground.files_alone]
     if held := [name for name, answer in answers if answer]:
-        yield f"it holds for key files that no certificate names, for which a program may ask: {some(held)}"
+        yield sentence(
+            "it holds for key files that no certificate names, for which a program may ask: {names}", names=some(held)
+        )
     if unknown := [name for name, answer in answers if answer is None]:
-        yield f"not known of key files that no certificate names, for which a program may ask: {some(unknown)}"
+        yield sentence(
+            "not known of key files that no certificate names, for which a program may ask: {names}",
+            names=some(unknown),
+        )
 
 
 def _used(use: CertificateUseRow) -> Affected:
@@ -76,7 +83,7 @@ def _used(use: CertificateUseRow) -> Affected:
 
 
 def _told(use: CertificateUseRow) -> str:
-    return f"{use.label}: {use.opens_reason}" if use.opens_reason else use.label
+    return joined([use.label, use.opens_reason], ": ") if use.opens_reason else use.label
 
 
 def _broken(chain: KeyChainRow) -> Truth:
@@ -226,45 +233,57 @@ def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
 
 
 KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
-    "no-link": KeyCheck(("claim",), _no_link, "every certificate that should have a key names one", of_files=False),
+    "no-link": KeyCheck(
+        ("claim",), _no_link, sentence("every certificate that should have a key names one"), of_files=False
+    ),
     "wrong-link": KeyCheck(
-        ("claim",), _wrong_link, "no link of a certificate to its key was found to be at fault", of_files=False
+        ("claim",),
+        _wrong_link,
+        sentence("no link of a certificate to its key was found to be at fault"),
+        of_files=False,
     ),
     "another-key-set": KeyCheck(
         ("claim",),
         _another_key_set,
-        "whoever is known to use a key looks where it lies",
+        sentence("whoever is known to use a key looks where it lies"),
         _key_set_of_use,
         of_files=False,
     ),
     "provider": KeyCheck(
         ("provider",),
         _provider,
-        "every provider that a certificate names is registered, with the type that is named",
+        sentence("every provider that a certificate names is registered, with the type that is named"),
         of_files=False,
     ),
     "key-file-gone": KeyCheck(
-        ("key_file",), _file_gone, "the file of every key was looked for, and none is missing", of_files=False
+        ("key_file",), _file_gone, sentence("the file of every key was looked for, and none is missing"), of_files=False
     ),
     "other-machine-guid": KeyCheck(
-        ("key_file",), _other_machine_guid, "no key file that is looked for is named for another MachineGuid"
+        ("key_file",), _other_machine_guid, sentence("no key file that is looked for is named for another MachineGuid")
     ),
     "key-file-damaged": KeyCheck(
-        ("key_file", "private_key"), _damaged, "every key file that is there was opened and is sound"
+        ("key_file", "private_key"), _damaged, sentence("every key file that is there was opened and is sound")
     ),
     "another-key": KeyCheck(
-        ("public_key",), _another_key, "every key file that is there holds the key of its certificate", of_files=False
+        ("public_key",),
+        _another_key,
+        sentence("every key file that is there holds the key of its certificate"),
+        of_files=False,
     ),
     "access-list": KeyCheck(
-        ("access",), _access, "every account that is known to use a key may read its file", _access_of_use
+        ("access",), _access, sentence("every account that is known to use a key may read its file"), _access_of_use
     ),
-    "master-key": KeyCheck(("master_key",), _master_key, "every master key that is needed is there and whole"),
+    "master-key": KeyCheck(
+        ("master_key",), _master_key, sentence("every master key that is needed is there and whole")
+    ),
     "master-key-locked": KeyCheck(
         ("secret",),
         _locked_of_machine,
-        "every master key of the machine that is needed opens with the secrets of today",
+        sentence("every master key of the machine that is needed opens with the secrets of today"),
     ),
-    "user-master-key": KeyCheck(("secret",), _locked_of_user, "no user's key has a master key that does not open"),
-    "vbs": KeyCheck(("private_key",), _vbs, "no key is sealed by virtualization-based security"),
+    "user-master-key": KeyCheck(
+        ("secret",), _locked_of_user, sentence("no user's key has a master key that does not open")
+    ),
+    "vbs": KeyCheck(("private_key",), _vbs, sentence("no key is sealed by virtualization-based security")),
 }
 """Each such cause by its name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from forensics.engine.subjects import KEY_TABLES
-from forensics.language import _n
+from forensics.language import joined, sentence, sentence_n
 from forensics.report.facts import label
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
@@ -16,7 +16,11 @@ from forensics.tables.record import CoverageRow
 from forensics.tables.timestamps import told_day
 from forensics.tables.use import CertificateUseRow, FolderAclRow
 
-_STARTS = {2: "automatic", 3: "manual", 4: "disabled"}
+_STARTS = {
+    2: sentence("its start type is automatic, so Windows starts it when a key is asked for"),
+    3: sentence("its start type is manual, so Windows starts it when a key is asked for"),
+}
+_ON_NO_DISK = sentence("no virtual machine lies on this disk, and others may run on this host")
 _DISABLED = 4
 
 
@@ -34,19 +38,21 @@ def _key_isolation(ground: Ground) -> Examined:
     broken = tuple((named | keys).values())
     if service is not None and service.start is not None:
         if service.start == _DISABLED:
-            return Examined("found", affected=broken or (Affected("KeyIso", "KeyIso, which is disabled"),))
-        start = _STARTS.get(service.start, str(service.start))
-        told = f"its start type is {start}, so Windows starts it when a key is asked for"
+            return Examined("found", affected=broken or (Affected("KeyIso", sentence("KeyIso, which is disabled")),))
+        unnamed = sentence(
+            "its start type is {number}, so Windows starts it when a key is asked for", number=service.start
+        )
+        told = _STARTS.get(service.start, unnamed)
         return Examined("ruled_out", told) if system.is_whole else Examined("open", _not_whole("SYSTEM", system.why))
     if broken:
         return Examined("found", affected=broken)
     if not system.is_whole:
         return Examined("open", _not_whole("SYSTEM", system.why))
-    return Examined("open", "the service is not registered on this disk, or its start type is not set")
+    return Examined("open", sentence("the service is not registered on this disk, or its start type is not set"))
 
 
 def _not_whole(hive: str, why: str | None) -> str:
-    return f"the hive {hive} was not seen whole: {why or 'not in this source'}"
+    return sentence("the hive {hive} was not seen whole: {why}", hive=hive, why=why or sentence("not in this source"))
 
 
 def _protected_storage(ground: Ground) -> Examined:
@@ -54,10 +60,12 @@ def _protected_storage(ground: Ground) -> Examined:
     if not ground.system.is_whole:
         return Examined("open", _not_whole("SYSTEM", ground.system.why))
     if service is None:
-        return Examined("ruled_out", "this Windows has no such service, as newer ones have none")
+        return Examined("ruled_out", sentence("this Windows has no such service, as newer ones have none"))
     if service.start == _DISABLED:
-        return Examined("found", affected=(Affected("ProtectedStorage", "ProtectedStorage, which is disabled"),))
-    return Examined("open", "the service is registered and not disabled, and whether it ran is not on a disk")
+        return Examined(
+            "found", affected=(Affected("ProtectedStorage", sentence("ProtectedStorage, which is disabled")),)
+        )
+    return Examined("open", sentence("the service is registered and not disabled, and whether it ran is not on a disk"))
 
 
 def _folders(ground: Ground) -> Examined:
@@ -65,7 +73,7 @@ def _folders(ground: Ground) -> Examined:
     refused = [folder for folder in folders if _refuses(folder)]
     unseen = [ground.facts.path(folder.machine_id, folder.path) for folder in folders if folder.acl is None]
     unseen += [row.name for row in ground.coverage if _is_unseen_folder(row)]
-    because = f"the access list of {some(unseen)} is not in this source" if unseen else ""
+    because = sentence("the access list of {paths} is not in this source", paths=some(unseen)) if unseen else ""
     if refused:
         return Examined(
             "found",
@@ -75,9 +83,9 @@ def _folders(ground: Ground) -> Examined:
     if because:
         return Examined("open", because)
     if not folders:
-        return Examined("open", "no folder of keys was seen with its access list")
+        return Examined("open", sentence("no folder of keys was seen with its access list"))
     named = some([ground.facts.path(folder.machine_id, folder.path) for folder in folders])
-    return Examined("ruled_out", f"the access lists let in whom they must, of {named}")
+    return Examined("ruled_out", sentence("the access lists let in whom they must, of {paths}", paths=named))
 
 
 def _is_unseen_folder(row: CoverageRow) -> bool:
@@ -103,15 +111,19 @@ def _tpm(ground: Ground) -> Examined:
     named = {one.id for one in found}
     others = [label(chain) for chain in sealed if chain.thumbprint not in named]
     others += [called(chain) for chain in ground.files_alone if chain.provider_kind == "tpm"]
-    never = f"a disk cannot prove that the TPM still is the one that made the key of {some(others)}" if others else ""
+    never = ""
+    if others:
+        never = sentence(
+            "a disk cannot prove that the TPM still is the one that made the key of {names}", names=some(others)
+        )
     unseen = [row.name for row in ground.coverage if row.name.startswith("Crypto/PCPKSP") and _is_unseen(row)]
-    folders = f"not seen whole: {some(unseen)}" if unseen else ""
-    because = "; ".join(text for text in (never, folders, ground.unseen_certificates) if text)
+    folders = sentence("not seen whole: {names}", names=some(unseen)) if unseen else ""
+    because = joined(filter(None, (never, folders, ground.unseen_certificates)), "; ")
     if found:
         return Examined("found", because, found)
     if because:
         return Examined("open", because)
-    return Examined("ruled_out", "no key on this disk is one of a TPM")
+    return Examined("ruled_out", sentence("no key on this disk is one of a TPM"))
 
 
 def _certificate_gone(ground: Ground) -> Examined:
@@ -119,37 +131,43 @@ def _certificate_gone(ground: Ground) -> Examined:
     gone = [use for use in named if use.present is False]
     affected = tuple(dict.fromkeys(Affected(use.thumbprint or "", use.label) for use in gone))
     unseen = [use.label for use in named if use.present is None]
-    told = f"whether the certificate is there is not known of {some(unseen)}" if unseen else ""
-    because = "; ".join(text for text in (told, ground.unseen_uses) if text)
+    told = ""
+    if unseen:
+        told = sentence("whether the certificate is there is not known of {names}", names=some(unseen))
+    because = joined(filter(None, (told, ground.unseen_uses)), "; ")
     if affected:
         return Examined("found", because, affected)
     if because:
         return Examined("open", because)
-    sound = _n(
+    if not named:
+        return Examined("ruled_out", sentence("no setting on this disk names a certificate"))
+    sound = sentence_n(
         "the certificate that {count} setting names is in its store",
         "the certificates that {count} settings name are in their stores",
         len(named),
     )
-    return Examined("ruled_out", sound if named else "no setting on this disk names a certificate")
+    return Examined("ruled_out", sound)
 
 
 def _configuration_key(ground: Ground) -> Examined:
     uses = [use for use in ground.uses if use.consumer == "IIS configuration key"]
     dead = [use for use in uses if use.present is False or use.opens == "unusable"]
     unknown = [use.label for use in uses if use not in dead and use.opens == "unknown"]
-    told = f"whether the key opens is not known of {some(unknown)}" if unknown else ""
-    because = "; ".join(text for text in (told, ground.unseen_uses) if text)
+    told = sentence("whether the key opens is not known of {names}", names=some(unknown)) if unknown else ""
+    because = joined(filter(None, (told, ground.unseen_uses)), "; ")
     if dead:
         rows = tuple(Affected(use.source_path, use.label) for use in dead)
         return Examined("found", because, _found_by_rules(ground, "configuration-key") or rows)
     if because:
         return Examined("open", because)
-    sound = _n(
+    if not uses:
+        return Examined("ruled_out", sentence("no configuration of IIS on this disk needs a key"))
+    sound = sentence_n(
         "the {count} key that the configuration of IIS needs opens",
         "the {count} keys that the configuration of IIS needs open",
         len(uses),
     )
-    return Examined("ruled_out", sound if uses else "no configuration of IIS on this disk needs a key")
+    return Examined("ruled_out", sound)
 
 
 def _rdp_certificate_ended(ground: Ground) -> Examined:
@@ -158,30 +176,35 @@ def _rdp_certificate_ended(ground: Ground) -> Examined:
     thumbprints = {use.thumbprint for use in ground.uses if use.consumer == "RDP"}
     certificates: list[CertificateRow] = [c for c in ground.rows("certificate") if c.thumbprint in thumbprints]
     if not certificates or any(c.not_after is None or c.not_after < ground.case.as_of for c in certificates):
-        return Examined("open", "the certificate that Remote Desktop uses is not known")
+        return Examined("open", sentence("the certificate that Remote Desktop uses is not known"))
     ends = max(c.not_after for c in certificates if c.not_after is not None)
-    return Examined("ruled_out", f"what it uses is valid until {told_day(ends)}")
+    return Examined("ruled_out", sentence("what it uses is valid until {date}", date=told_day(ends)))
 
 
 def _not_exportable(ground: Ground) -> Examined:
     marked = [label(chain) for chain in ground.chains if chain.exportable != "yes"]
     if marked:
-        told = f"whether somebody tried is not on a disk; not, or not surely, exportable: {some(marked)}"
+        told = sentence(
+            "whether somebody tried is not on a disk; not, or not surely, exportable: {names}", names=some(marked)
+        )
         return Examined("open", told)
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
-    return Examined("ruled_out", "no certificate on this disk has a key that may not be exported")
+    return Examined("ruled_out", sentence("no certificate on this disk has a key that may not be exported"))
 
 
 def _storage_provider_key(ground: Ground) -> Examined:
     certificates = [(chain, ground.facts.certificate(chain)) for chain in ground.chains]
     kept = [label(chain) for chain, row in certificates if _is_of_storage_provider(chain, row)]
     if kept:
-        told = f"which programs ask is not on a disk; of a key storage provider, or named as such: {some(kept)}"
+        told = sentence(
+            "which programs ask is not on a disk; of a key storage provider, or named as such: {names}",
+            names=some(kept),
+        )
         return Examined("open", told)
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
-    return Examined("ruled_out", "no certificate on this disk has its key in a key storage provider")
+    return Examined("ruled_out", sentence("no certificate on this disk has its key in a key storage provider"))
 
 
 def _is_of_storage_provider(chain: KeyChainRow, certificate: CertificateRow | None) -> bool:
@@ -193,22 +216,25 @@ def _smart_card(ground: Ground) -> Examined:
         return Examined("found", affected=found)
     cards = [label(chain) for chain in ground.chains if chain.provider_kind == "smart_card"]
     if cards:
-        return Examined("open", f"which programs ask is not on a disk; on a smart card: {some(cards)}")
+        told = sentence("which programs ask is not on a disk; on a smart card: {names}", names=some(cards))
+        return Examined("open", told)
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
-    return Examined("ruled_out", "no certificate on this disk has its key on a smart card")
+    return Examined("ruled_out", sentence("no certificate on this disk has its key on a smart card"))
 
 
 def _guardian(ground: Ground) -> Examined:
     machines: list[VmRow] = ground.rows("vm")
     refused = [vm for vm in machines if vm.starts_here in ("no", "likely_no")]
     open_ones = [vm for vm in machines if vm.starts_here == "unknown"]
-    because = f"whether they start is not known of {some([_vm(vm) for vm in open_ones])}" if open_ones else ""
+    because = ""
+    if open_ones:
+        because = sentence("whether they start is not known of {names}", names=some([_vm(vm) for vm in open_ones]))
     if refused:
         return Examined("found", because, tuple(Affected(_vm(vm), _vm(vm)) for vm in refused))
     if because or not machines:
-        return Examined("open", because or "no virtual machine lies on this disk, and others may run on this host")
-    sound = _n(
+        return Examined("open", because or _ON_NO_DISK)
+    sound = sentence_n(
         "the {count} virtual machine on this disk has what it needs to start",
         "each of the {count} virtual machines on this disk has what it needs to start",
         len(machines),
@@ -225,14 +251,14 @@ def _guest_state(ground: Ground) -> Examined:
         return Examined("found", affected=found)
     machines: list[VmRow] = ground.rows("vm")
     if not machines:
-        return Examined("open", "no virtual machine lies on this disk, and others may run on this host")
-    return Examined("open", "whether the two belong together is encrypted; their dates alone do not tell")
+        return Examined("open", _ON_NO_DISK)
+    return Examined("open", sentence("whether the two belong together is encrypted; their dates alone do not tell"))
 
 
 def _machine_identity(ground: Ground) -> Examined:
     if found := _found_by_rules(ground, "machine-identity"):
         return Examined("found", affected=found)
-    return Examined("open", "whether another computer has it, the disks that were examined do not tell")
+    return Examined("open", sentence("whether another computer has it, the disks that were examined do not tell"))
 
 
 OTHER_CHECKS: Mapping[CauseName, Callable[[Ground], Examined]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.symptoms.codes import CODES
 from forensics.report.symptoms.events import EVENTS
@@ -51,7 +52,7 @@ class Asked:
         """What to call it."""
         if self.code is not None:
             return f"0x{self.code:08X}" + (f" {self.symptom.name}" if self.symptom else "")
-        return self.symptom.name if self.symptom else f"event {self.event_id}"
+        return self.symptom.name if self.symptom else sentence("event {number}", number=str(self.event_id))
 
 
 def read_symptom(text: str) -> Asked | None:

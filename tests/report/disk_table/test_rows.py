@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import forensics
+from forensics.language.folding import columns
 from forensics.report.accounted import has_several_disks
 from forensics.report.disk_table.ends import ending_rows
 from forensics.report.disk_table.roles import roles_of, short_roles
 from forensics.report.disk_table.row import DiskRow
 from forensics.report.disk_table.rows import disk_rows
 from forensics.report.disk_table.text import LEGEND, details, head_table, table_lines
-from forensics.report.first_screen.entries import columns
 from forensics.tables.authority import CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import BitLockerRow, VmRow

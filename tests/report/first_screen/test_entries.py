@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forensics.report.first_screen.entries import Entry, Section, Step, columns, cut, short
+from forensics.language.folding import columns
+from forensics.report.first_screen.entries import Entry, Section, Step, cut, short
 from forensics.report.first_screen.layout import height, place
 
 LONG = "certutil -x " + "y" * 100

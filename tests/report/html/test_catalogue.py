@@ -16,11 +16,11 @@ import forensics.report.html.page as page
 import forensics.report.html.tables as tables
 import forensics.report.html.times as times
 from forensics.chain.undecided import REASONS as OPEN
+from forensics.language import standing
 from forensics.rendering import render
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.reason import reason_of
-from forensics.report.uses import sentence_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import OLD_FILE, OLD_GUID, OLD_NAME, case, chain, dead_chain
@@ -224,7 +224,7 @@ OF_USES = (
 
 @pytest.mark.parametrize("reason", OF_USES)
 def test_what_is_said_of_a_use_is_translated(reason: str) -> None:
-    said = Catalogue("ja").sentence(sentence_of(reason))
+    said = Catalogue("ja").sentence(standing(reason))
     assert not ENGLISH.search(re.sub("NT Service|CNG Key Isolation", "", said)), said
     assert said.endswith("。")
 
