@@ -49,5 +49,9 @@ def timeline(case: CaseTables) -> Timeline:
 
     Args:
         case: The case; its former installations (Windows.old) are left out.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.write(forensics.timeline(forensics.open_case("case.sqlite")), "jsonl", "times.jsonl")
     """
     return Timeline(case, tuple(moments(case, most=None)))
