@@ -26,6 +26,7 @@ LANGUAGES = ("en", "ja")
 """Languages that people may be told in; messages themselves are English."""
 
 _VALUE = re.compile(r"\{[^{}]*\}")
+_WORD = re.compile("[a-z]{2}")
 _NO_SENTENCES: Mapping[str, Sentence] = {}
 _SPOKEN: ContextVar[str] = ContextVar("language", default="en")
 _SENTENCES: ContextVar[Mapping[str, Sentence]] = ContextVar("sentences", default=_NO_SENTENCES)
@@ -139,8 +140,8 @@ def _standing(text: Sentence, said: str) -> str:
 
 @lru_cache(maxsize=1024)
 def has_words(message: str) -> bool:
-    """Tell whether there is anything to translate in a message besides its values."""
-    return any(each.isalpha() for each in _VALUE.sub("", message))
+    """Tell whether there is anything to translate in a message besides its values and names such as KEY_PROV_INFO."""
+    return _WORD.search(_VALUE.sub("", message)) is not None
 
 
 def _told_values(values: Mapping[str, object]) -> dict[str, object]:

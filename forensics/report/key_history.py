@@ -106,7 +106,7 @@ def _happened(row: KeyHistoryRow) -> str:
         return _moved(row)
     if row.happened == "renamed":
         return sentence("was renamed to {name}", name=row.other_name) if row.other_name else sentence("was renamed")
-    others = together(row.together, row.together_seconds, row.folder).removeprefix(", ")
+    others = together(row.together, row.together_seconds, row.folder)
     return joined(filter(None, (_WAS[row.happened], others)), ", ")
 
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 import forensics
 
 HOME = Path(forensics.__file__).parent
@@ -29,6 +31,18 @@ def messages() -> dict[str, str]:
     return found
 
 
+def several() -> set[str]:
+    """Return of counted messages the form of any count but 1, which a language may not have."""
+    return {
+        argument.value
+        for file in HOME.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in COUNTED
+        for argument in node.args[1:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
 def _in_source(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
@@ -40,10 +54,14 @@ def _in_source(source: str) -> Iterator[str]:
 
 
 def constants() -> set[str]:
-    """Return every text that the source of the program holds: a word of a table may be said by a variable."""
+    """Return every text that the source of the program holds, and of click, which says the errors of options.
+
+    A word of a table may be said by a variable.
+    """
     return {
         node.value
-        for file in HOME.rglob("*.py")
+        for home in (HOME, Path(click.__file__).parent)
+        for file in home.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

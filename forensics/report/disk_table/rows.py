@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from forensics.case_tables import CaseTables
-from forensics.language import joined, sentence, sentence_n
+from forensics.language import Sentence, joined, sentence, sentence_n
 from forensics.report.accounted import doubts_of
 from forensics.report.disk_table.blockers import Blocker, blockers_of
 from forensics.report.disk_table.ends import ending_rows, next_of
@@ -81,7 +81,7 @@ class _Rows:
 
     def _without_machine(self, entry: SourceEntry) -> DiskRow:
         if entry.error:
-            reason = entry.error.removeprefix(entry.path).lstrip(": ")
+            reason = _without_path(entry.error, entry.path)
             return DiskRow(source=entry.path, kind=entry.kind, state="not_examined", not_examined=[reason])
         row = DiskRow(source=entry.path, kind=entry.kind, not_examined=doubts_of(entry, self._case.sources))
         bare = [other for other in self._leaves if not other.error and not other.machine_ids]
@@ -144,3 +144,12 @@ class _Rows:
                 why=lack.reason,
             )
         yield from self._gaps[number]
+
+
+def _without_path(error: str, path: str) -> str:
+    """Return an error without the path at its beginning; in another language it may stand elsewhere, and stays."""
+    text = error.removeprefix(path).lstrip(": ")
+    if not isinstance(error, Sentence) or text == error:
+        return error if text == error else text
+    rest = [value for value in error.made.values.values() if value == text]
+    return rest[0] if rest and isinstance(rest[0], Sentence) else Sentence(text, error.made)
