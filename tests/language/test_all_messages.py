@@ -7,16 +7,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from babel.messages.pofile import read_po
 
 import forensics.language
 from forensics.language.spoken import has_words
 from tests.cli.help_messages import help_messages
+from tests.language.conditions import conditions
 from tests.language.messages import HOME, constants, messages
 from tests.language.translations import translated
 
-MOST_NOT_YET = 57
-"""Translations of texts that renderers still put together (``ja/not_yet.po``). This number must only shrink."""
 CONVERTED = (
     "attestation/answer.py",
     "attestation/trust.py",
@@ -56,11 +54,6 @@ ERRORS = frozenset(
 _PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}")
 
 
-def _not_yet() -> set[str]:
-    with (HOME / "language" / "ja" / "not_yet.po").open("rb") as file:
-        return {str(message.id) for message in read_po(file, locale="ja") if message.id}
-
-
 def test_every_message_has_a_translation() -> None:
     known = translated()
     missing = {place: text for text, place in messages().items() if has_words(text) and text not in known}
@@ -68,13 +61,8 @@ def test_every_message_has_a_translation() -> None:
 
 
 def test_every_translation_is_of_a_message() -> None:
-    said = messages().keys() | constants() | _not_yet() | set(help_messages())
+    said = messages().keys() | constants() | set(help_messages()) | conditions()
     assert sorted(text for text in translated() if text not in said) == []
-
-
-def test_what_is_not_said_yet_only_shrinks() -> None:
-    assert len(_not_yet()) <= MOST_NOT_YET
-    assert _not_yet().isdisjoint(messages())
 
 
 def _raised() -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
+from forensics.language import message
 from forensics.late_methods import dataclass
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
@@ -35,6 +36,11 @@ _TITLES = {
     "private_key": "Private key",
     "public_key": "Public match",
     "service": "KeyIso",
+}
+_KNOWN_BY = {
+    "decryption": message("by decryption"),
+    "public_key": message("by public key"),
+    "inference": message("by inference"),
 }
 _WORDS = {
     "present": "there",
@@ -238,7 +244,7 @@ class ChainViews:
             why=t.sentence(reason_of(chain, self.facts)),
             recoverable=recoverable,
             found_in=found or "",
-            known_by=t(f"by {chain.known_by}".replace("_", " ")),
+            known_by=t(_KNOWN_BY[chain.known_by]),
             links=_without_repetition(self._links(chain)),
         )
 
