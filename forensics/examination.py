@@ -16,6 +16,7 @@ from forensics.examining.cores import usable_cores
 from forensics.examining.passes import examined, examiner
 from forensics.examining.settings import Settings
 from forensics.given_secrets import first_line, given_secrets
+from forensics.language import joined, sentence
 from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.named_disks import arranged, disks_named
@@ -179,6 +180,10 @@ def _nothing_opened(errors: Sequence[SourceError]) -> SourceError:
     """Return the one error there is, or one that says what became of each source."""
     if len(errors) == 1:
         return errors[0]
-    told = "; ".join(error.message for error in errors[:_NAMED])
-    more = f"; and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
-    return SourceError("nothing_opened", f"none of the {len(errors)} sources can be opened: {told}{more}")
+    told = joined((error.message for error in errors[:_NAMED]), "; ")
+    if len(errors) > _NAMED:
+        told = joined([told, sentence("and {count} more", count=len(errors) - _NAMED)], "; ")
+    return SourceError(
+        "nothing_opened",
+        sentence("none of the {count} sources can be opened: {told}", count=len(errors), told=told),
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_given
+from forensics.language import sentence
 from forensics.sources.given_paths import Paths, given_paths
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ def first_line(path: Path) -> str:
         with open_given(path) as file:
             line = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     except OSError as error:
-        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+        raise SourceError(
+            "unreadable", sentence("{path} cannot be read: {strerror}", path=path, strerror=error.strerror)
+        ) from error
     if len(line) >= _LONGEST_LINE:
-        raise SourceError("too_long", f"the first line of {path} is too long for a password")
+        raise SourceError("too_long", sentence("the first line of {path} is too long for a password", path=path))
     if not line:
-        raise SourceError("empty", f"{path} holds no password: its first line is empty")
+        raise SourceError("empty", sentence("{path} holds no password: its first line is empty", path=path))
     return line.decode("utf-8", "surrogateescape")
 
 
@@ -76,10 +79,13 @@ def file_password(path: Path) -> bytes:
     password = first_line(path)
     if any(0xD800 <= ord(c) < 0xE000 for c in password):
         # Without the line itself, which is the secret.
-        raise SourceError("not_utf8", f"{path} is not UTF-8 text; save it as UTF-8")
+        raise SourceError("not_utf8", sentence("{path} is not UTF-8 text; save it as UTF-8", path=path))
     if any(unicodedata.category(c) == "Cc" for c in password):
         raise SourceError(
-            "not_text", f"the first line of {path} holds characters that nobody can type; save it as UTF-8 text"
+            "not_text",
+            sentence(
+                "the first line of {path} holds characters that nobody can type; save it as UTF-8 text", path=path
+            ),
         )
     return password.encode()
 
@@ -92,6 +98,11 @@ def _domain_key(path: Path) -> DomainBackupKey:
         with open_given(path) as file:
             return load_pvk(file.read(MAX_PVK + 1), path.name)
     except OSError as error:
-        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+        raise SourceError(
+            "unreadable", sentence("{path} cannot be read: {strerror}", path=path, strerror=error.strerror)
+        ) from error
     except FormatError as error:
-        raise SourceError(error.kind, f"{path} is no domain DPAPI backup key (.pvk): {error.message}") from error
+        raise SourceError(
+            error.kind,
+            sentence("{path} is no domain DPAPI backup key (.pvk): {message}", path=path, message=error.message),
+        ) from error

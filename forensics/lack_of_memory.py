@@ -10,9 +10,11 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from forensics.language import sentence
+
 KIND = "too_much_memory"
 """Kind of the problem that it is."""
-WHY = "more memory was needed than there is, or than one source may take: fewer --jobs leave more to each"
+WHY = sentence("more memory was needed than there is, or than one source may take: fewer --jobs leave more to each")
 _MOST_CAUSES = 16
 """Work: exceptions that are looked at, each the cause of the one before."""
 _OF_ZLIB = "Error -4 "
@@ -58,4 +60,8 @@ def kind_of(error: BaseException) -> str:
 
 def how(error: BaseException) -> str:
     """Return what stands behind "failed": never the exception's own text, which may quote what it was reading."""
-    return f"for lack of memory: {WHY}" if is_lack_of_memory(error) else f"with {type(error).__name__}"
+    return (
+        sentence("for lack of memory: {why}", why=WHY)
+        if is_lack_of_memory(error)
+        else sentence("with {error_type}", error_type=type(error).__name__)
+    )

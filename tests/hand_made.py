@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forensics.case import Case
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
@@ -19,7 +20,11 @@ NOW_GUID = "44d42aa2-dee4-4023-bea5-d2f166bbb42c"
 OLD_GUID = "0c5b9d5e-1111-2222-3333-444455556666"
 MASTER = "fb1190c1-123d-45f8-95f4-32aee28fe2eb"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
-OLD_NAME = f"the key file is named for MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}"
+OLD_NAME = sentence(
+    "the key file is named for MachineGuid {suffix}; this machine's is {machine_guid}",
+    suffix=OLD_GUID,
+    machine_guid=NOW_GUID,
+)
 OLD_FILE = f"{KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_GUID}"
 OLD_PATH = "C:\\" + OLD_FILE.replace("/", "\\")
 NOW_FILE = f"{KEYS}/6de9cb26d2b98c01ec4e9e8b34824aa2_{NOW_GUID}"

@@ -23,6 +23,7 @@ from forensics.attestation.trust import (
 from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
@@ -216,18 +217,25 @@ def _authority(rows: Sequence[Row]) -> CaRow:
     if len(active) > 1:
         names = ", ".join(row.name for row in active[:_NAMED])
         raise UnsuitableCaseError(
-            "ca", f"several certification authorities are on what {{}} names ({names}); name a disk with one"
+            "ca",
+            f"several certification authorities are on what {{}} names ({names}); name a disk with one",
         )
     return active[0]
 
 
 def _authority_obstacles(ca: CaRow, machine: MachineRow | None) -> Iterable[str]:
     if ca.enterprise is False:
-        yield f"{ca.name} is a standalone authority: only enterprise authorities have templates that attest"
+        yield sentence(
+            "{name} is a standalone authority: only enterprise authorities have templates that attest", name=ca.name
+        )
     if machine is not None and _is_older(machine):
-        yield f"{_name(machine, ca.name)} runs build {machine.build}; attestation needs Windows Server 2012 R2"
+        yield sentence(
+            "{name} runs build {build}; attestation needs Windows Server 2012 R2",
+            name=_name(machine, ca.name),
+            build=machine.build,
+        )
     if ca.service_start == _DISABLED:
-        yield "the service CertSvc is disabled"
+        yield sentence("the service CertSvc is disabled")
 
 
 def _is_older(machine: MachineRow | None) -> bool:
@@ -260,29 +268,31 @@ def _device(
         provided.append(_no_template_asks(cached))
     elif not templates:
         provided.append(
-            "no template that asks for attestation is cached on these disks: the template must require or prefer it "
-            "and permit this way of trust"
+            sentence(
+                "no template that asks for attestation is cached on these disks: the template must require "
+                "or prefer it and permit this way of trust"
+            )
         )
     if ca.enterprise is None:
-        provided.append("the type of the authority was not read: it must be an enterprise authority")
+        provided.append(sentence("the type of the authority was not read: it must be an enterprise authority"))
     by = next((trust.model for trust in trusts if trust.answer == "yes"), None)
     accepted: Answer = "yes" if by else "unknown" if any(t.answer == "unknown" for t in trusts) else "no"
     if accepted == "yes" and cached and not templates:
         accepted, by = "unknown", None
     if obstacles or ca_obstacles:
         accepted, by = "no", None
-    name = _name(machine, f"machine {machine.machine_id}")
+    name = _name(machine, sentence("machine {machine_id}", machine_id=machine.machine_id))
     return DeviceAnswer(name, accepted, by, tuple(obstacles), trusts, tuple(provided))
 
 
 def _device_obstacles(machine: MachineRow, tpm: TpmRow | None, rows: Sequence[Row]) -> Iterable[str]:
     if _is_older(machine):
-        yield f"it runs build {machine.build}; attestation needs Windows 8.1"
+        yield sentence("it runs build {build}; attestation needs Windows 8.1", build=machine.build)
     seen = Coverage(machine.machine_id, rows=list(_of(CoverageRow, rows))).saw(Place("registry", ACPI_DEVICES))
     if (tpm.enumerated is False) if tpm is not None else seen.state == "present":
-        yield "Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)"
+        yield sentence("Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)")
     if tpm is not None and tpm.ek_algorithm == "EC":
-        yield "its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested"
+        yield sentence("its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested")
 
 
 def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -> Trust:
@@ -299,22 +309,34 @@ def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -
 
 def _no_template_asks(cached: Sequence[str]) -> str:
     told = (
-        f"the one template that is cached on these disks, {cached[0]}, does not ask for attestation"
+        sentence(
+            "the one template that is cached on these disks, {cached}, does not ask for attestation", cached=cached[0]
+        )
         if len(cached) == 1
-        else f"none of the {len(cached)} templates that are cached on these disks asks for attestation"
+        else sentence(
+            "none of the {count} templates that are cached on these disks asks for attestation", count=len(cached)
+        )
     )
-    return f"{told}; whether the authority has one that does is not known"
+    return sentence("{told}; whether the authority has one that does is not known", told=told)
 
 
 def _excluded(names: Sequence[str]) -> str:
     if len(names) == 1:
-        return f"the template {names[0]}, which permits it, excludes attestation by its other settings"
-    return f"the templates {', '.join(names)}, which permit it, exclude attestation by their other settings"
+        return sentence(
+            "the template {names}, which permits it, excludes attestation by its other settings", names=names[0]
+        )
+    return sentence(
+        "the templates {names}, which permit it, exclude attestation by their other settings", names=", ".join(names)
+    )
 
 
 def _not_permitted(names: Sequence[str]) -> str:
-    told = f"{names[0]} does not" if len(names) == 1 else f"{', '.join(names)} do not"
-    return f"no template known here permits it ({told})"
+    told = (
+        sentence("{names} does not", names=names[0])
+        if len(names) == 1
+        else sentence("{names} do not", names=", ".join(names))
+    )
+    return sentence("no template known here permits it ({told})", told=told)
 
 
 def _templates(rows: Iterable[TemplateRow]) -> tuple[AttestingTemplate, ...]:
@@ -337,16 +359,18 @@ def template_faults(row: TemplateRow) -> Iterable[str]:
     """Yield the settings of a template under which attestation cannot work."""
     flags = row.private_key_flags or 0
     if flags & EXPORTABLE:
-        yield "the private key may be exported"
+        yield sentence("the private key may be exported")
     if flags & ARCHIVED:
-        yield "the private key is archived"
+        yield sentence("the private key is archived")
     if flags & LEGACY_PROVIDER:
-        yield "it is for legacy providers, not for key storage providers"
+        yield sentence("it is for legacy providers, not for key storage providers")
     if row.providers and _PLATFORM_PROVIDER not in (name.lower() for name in row.providers):
-        yield f"it allows only {', '.join(row.providers[:_NAMED])}"
+        yield sentence("it allows only {names}", names=", ".join(row.providers[:_NAMED]))
     if row.key_algorithm and row.key_algorithm.upper() != "RSA":
-        yield f"it wants a key of {row.key_algorithm}, and only RSA keys are attested"
+        yield sentence(
+            "it wants a key of {key_algorithm}, and only RSA keys are attested", key_algorithm=row.key_algorithm
+        )
     if flags & _SERVER_MASK < _SERVER_2012_R2:
-        yield "it is compatible with authorities before Windows Server 2012 R2"
+        yield sentence("it is compatible with authorities before Windows Server 2012 R2")
     if flags & _CLIENT_MASK < _CLIENT_8_1:
-        yield "it is compatible with clients before Windows 8.1"
+        yield sentence("it is compatible with clients before Windows 8.1")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from forensics.formats.certificate_signature import is_signed_by
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow
 
@@ -84,9 +85,11 @@ class ChainSearch:
                 if answer not in accepted:
                     continue
                 if is_root:
-                    return FoundChain(accepted[-1], (*names, f"{row.subject} in EKROOT"), row), breaks
+                    return FoundChain(
+                        accepted[-1], (*names, sentence("{subject} in EKROOT", subject=row.subject)), row
+                    ), breaks
                 seen.add(id(row))
-                waiting.append((row, (*names, f"{row.subject} in EKCA")))
+                waiting.append((row, (*names, sentence("{subject} in EKCA", subject=row.subject))))
             breaks.append(FoundChain("invalid" if refuted else None, names, current))
         return None, breaks
 

@@ -10,7 +10,9 @@ from forensics.chain.judge import Judge, Missed
 from forensics.chain.recovery import Found, LockedCopy
 from forensics.chain.rows import found_at, hangs_on, with_recovery
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow
 
 _NO_COPY: dict[str, Any] = dict.fromkeys(
     ("key_copy", "key_copy_on", "key_copy_needs", "key_copy_hangs_on", "recovery_doubt")
@@ -79,11 +81,21 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
 def _had_of(other: Judge, row: KeyChainRow, found: Found) -> KeyChainRow:
     """Return a row whose key another installation has, or what that one opens has it."""
     machine, path = other.evidence.machine, found.path or ""
-    of = "of the former Windows" if machine.kind == "former" else "of"
-    name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
-    place = f"{other.paths.of(machine.machine_id, path)} {of} {name}".rstrip()
+    place = _place(other.paths.of(machine.machine_id, path), machine)
     had = found_at(row, path, found.exportable, found.opened_by, machine.machine_id)
     return with_recovery(replace(had, **_NO_COPY), place, None)
+
+
+def _place(path: str | None, machine: MachineRow) -> str:
+    """Say where a file lies, and of which Windows that is."""
+    name = machine.computer_name
+    if machine.kind == "former":
+        if name:
+            return sentence("{path} of the former Windows {name}", path=path, name=name)
+        return sentence("{path} of the former Windows", path=path)
+    return (
+        sentence("{path} of {name}", path=path, name=name) if name else sentence("{path} of another Windows", path=path)
+    )
 
 
 def _asked_of(other: Judge, publics: Sequence[PublicKey]) -> Found:

@@ -10,6 +10,7 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.key_file_name import split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.key_chain import KeyFileFound
 
@@ -21,8 +22,6 @@ _SERVICE_SIDS = ("S-1-5-19", "S-1-5-20")
 
 # CNG opens its own file first and falls back to a legacy CryptoAPI container (Microsoft, Key Storage and Retrieval).
 _SEARCHED_BY = {"capi": ("capi",), "cng": ("cng", "capi"), "tpm": ("tpm",)}
-
-_SPELLING = "how CryptoAPI spells {!r} in the name of a key file could not be shown: the name is not ASCII"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,24 +131,35 @@ def _under_another_sid(
 
 
 def _moved(file: KeyFileEvidence, home: Home) -> str:
-    return (
-        f"the key lies in the folder of {file.row.owner_sid}, an earlier account of this user or another user; "
-        f"Windows looks in that of {home.owner_sid}"
+    return sentence(
+        "the key lies in the folder of {owner_sid}, an earlier account of this user or another user; "
+        "Windows looks in that of {owner_sid2}",
+        owner_sid=file.row.owner_sid,
+        owner_sid2=home.owner_sid,
     )
 
 
 def _misplaced(file: KeyFileEvidence, home: Home) -> str:
     if file.row.scope == "machine":
-        return "KEY_PROV_INFO lacks the machine-keyset flag, so Windows does not look among the machine keys"
+        return sentence("KEY_PROV_INFO lacks the machine-keyset flag, so Windows does not look among the machine keys")
     if home != _SYSTEM:
-        return f"the service runs as {home.owner_sid}, the key lies among those of {file.row.owner_sid}"
-    return f"the certificate is the computer's, the key lies in the profile of {file.row.owner_sid}"
+        return sentence(
+            "the service runs as {owner_sid}, the key lies among those of {owner_sid2}",
+            owner_sid=home.owner_sid,
+            owner_sid2=file.row.owner_sid,
+        )
+    return sentence(
+        "the certificate is the computer's, the key lies in the profile of {owner_sid}", owner_sid=file.row.owner_sid
+    )
 
 
 def _earlier_suffix(as_file_name: tuple[str, str] | None, machine_guid: str | None) -> str | None:
     if as_file_name is None or machine_guid is None or as_file_name[1] == machine_guid:
         return None
-    return f"KEY_PROV_INFO names a key file of MachineGuid {as_file_name[1]}, which this machine no longer has"
+    return sentence(
+        "KEY_PROV_INFO names a key file of MachineGuid {guid}, which this machine no longer has",
+        guid=as_file_name[1],
+    )
 
 
 def _resolve_file_name(
@@ -196,7 +206,10 @@ def _resolve_spelling(
     container: str, kind: str, index: KeyIndex, home: Home, machine_guid: str | None, public: PublicKey | None
 ) -> Resolved | None:
     """A name beyond ASCII to whose hash no file answers: the file is known by the name in it, or by its public half."""
-    unproved = _SPELLING.format(container)
+    unproved = sentence(
+        "how CryptoAPI spells {name!r} in the name of a key file could not be shown: the name is not ASCII",
+        name=container,
+    )
     stored = index.stored_as(container, home, public)
     chosen = _choose([f for f in stored if public is None or _holds(f, public)], machine_guid, public)
     if chosen is not None and chosen.key_file != "other_machine_guid":
@@ -226,9 +239,11 @@ def _which_of(files: list[KeyFileEvidence], public: PublicKey | None) -> str | N
     guids = sorted({file.row.name_guid for file in files if file.row.name_guid is not None})
     if len(guids) < 2 or all(_holds(file, public) for file in files):
         return None
-    return (
-        f"its container has files named for {len(guids)} MachineGuids ({', '.join(guids[:3])}), and not all of them "
-        "hold the certificate's key: which one Windows opens depends on the computer"
+    return sentence(
+        "its container has files named for {count} MachineGuids ({names}), and not all of them hold "
+        "the certificate's key: which one Windows opens depends on the computer",
+        count=len(guids),
+        names=", ".join(guids[:3]),
     )
 
 

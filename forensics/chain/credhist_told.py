@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.tables.outcome import State
 
-_ONLY_CHANGED = (
+_ONLY_CHANGED = sentence(
     "it leads from today's password to older ones only where the user changed it himself, not where it was reset"
 )
 
@@ -33,20 +34,45 @@ def told_history(history: History) -> str:
     """Say what the file CREDHIST of a user gave, as a part of a sentence."""
     many, opened = history.passwords, history.opened
     if many is None:
-        fate = {
-            "absent": "is not on this disk",
-            "unreadable": "is damaged",
-            "present": "is there, and was not read",
-        }.get(history.state, f"was not read{f': {history.why}' if history.why else ''}")
-        return f"CREDHIST, the history of older passwords, {fate}"
-    damaged = " that can be read" if history.state == "partial" else ""
+        return _unread(history)
     if many == 0:
-        return "the file CREDHIST holds no older password"
-    passwords = f"{many} older password{'s' if many > 1 else ''}{damaged}"
+        return sentence("the file CREDHIST holds no older password")
+    passwords = sentence_n("{count} older password", "{count} older passwords", many)
+    if history.state == "partial":
+        passwords = sentence_n(
+            "{count} older password that can be read", "{count} older passwords that can be read", many
+        )
     if opened is None:
-        return f"the file CREDHIST holds {passwords}, which were not all tried, since that costs too much"
+        return sentence(
+            "the file CREDHIST holds {passwords}, which were not all tried, since that costs too much",
+            passwords=passwords,
+        )
     if opened == 0:
-        return f"the file CREDHIST holds {passwords}, and nothing known here opens it; {_ONLY_CHANGED}"
+        return sentence(
+            "the file CREDHIST holds {passwords}, and nothing known here opens it; {only_changed}",
+            passwords=passwords,
+            only_changed=_ONLY_CHANGED,
+        )
     if opened == many:
-        return f"the file CREDHIST holds {passwords}, which what is known here opens, and none is that of the key"
-    return f"the file CREDHIST holds {passwords}, of which what is known here opens {opened}: none is that of the key"
+        return sentence(
+            "the file CREDHIST holds {passwords}, which what is known here opens, and none is that of the key",
+            passwords=passwords,
+        )
+    return sentence(
+        "the file CREDHIST holds {passwords}, of which what is known here opens {opened}: none is that of the key",
+        passwords=passwords,
+        opened=opened,
+    )
+
+
+def _unread(history: History) -> str:
+    """Say why nothing of it was read."""
+    if history.state == "absent":
+        return sentence("CREDHIST, the history of older passwords, is not on this disk")
+    if history.state == "unreadable":
+        return sentence("CREDHIST, the history of older passwords, is damaged")
+    if history.state == "present":
+        return sentence("CREDHIST, the history of older passwords, is there, and was not read")
+    if history.why:
+        return sentence("CREDHIST, the history of older passwords, was not read: {why}", why=history.why)
+    return sentence("CREDHIST, the history of older passwords, was not read")

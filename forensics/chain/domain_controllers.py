@@ -18,6 +18,7 @@ from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import boot_key
 from forensics.lack_of_memory import how, kind_of
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.record import ProblemRow
@@ -99,7 +100,13 @@ def keys_of(
         if not search.missing:
             break
         if number >= MAX_CONTROLLERS:
-            search.tell(controller, "too_many", f"only {MAX_CONTROLLERS} domain controllers are searched for keys")
+            search.tell(
+                controller,
+                "too_many",
+                sentence(
+                    "only {max_controllers} domain controllers are searched for keys", max_controllers=MAX_CONTROLLERS
+                ),
+            )
             break
         search.look(controller)
     return search.keys, search.problems
@@ -129,24 +136,53 @@ class _Search:
         self.problems.append(row)
 
     def _read(self, controller: DomainController) -> DirectoryKeys | None:
-        because = "no backup key of the domain was had from the directory"
         try:
             with self.opener(controller.source, controller.first) as source:
                 installation = next((each for each in source.installations if controller.is_on(each)), None)
                 if installation is None:
-                    self.tell(controller, "not_examined", f"{because}: its disk does not open a second time")
+                    self.tell(
+                        controller,
+                        "not_examined",
+                        sentence(
+                            "no backup key of the domain was had from the directory: its disk does not open a second "
+                            "time"
+                        ),
+                    )
                     return None
                 return self._read_in(installation, controller)
         except NotFound as error:
-            self.tell(controller, "not_examined", f"{because}, which is not there: {error}")
+            self.tell(
+                controller,
+                "not_examined",
+                sentence(
+                    "no backup key of the domain was had from the directory, which is not there: {error}", error=error
+                ),
+            )
         except (Unreadable, SourceError, OSError) as error:
             kind = "not_examined" if isinstance(error, OSError) else error.kind
-            self.tell(controller, kind, f"{because}, which could not be read: {error}")
+            self.tell(
+                controller,
+                kind,
+                sentence(
+                    "no backup key of the domain was had from the directory, which could not be read: {error}",
+                    error=error,
+                ),
+            )
         except FormatError as error:
-            self.tell(controller, error.kind, f"{because}: {error.message}")
+            self.tell(
+                controller,
+                error.kind,
+                sentence("no backup key of the domain was had from the directory: {message}", message=error.message),
+            )
         except Exception as error:  # whatever the libraries behind a tree raise; their text may hold what lies there
             _log.debug("while reading %s", controller.directory, exc_info=True)
-            self.tell(controller, kind_of(error), f"{because}: reading it failed {how(error)}")
+            self.tell(
+                controller,
+                kind_of(error),
+                sentence(
+                    "no backup key of the domain was had from the directory: reading it failed {how}", how=how(error)
+                ),
+            )
         return None
 
     def _read_in(self, installation: Installation, controller: DomainController) -> DirectoryKeys:
@@ -154,10 +190,10 @@ class _Search:
 
         place = directory_place(installation, controller.directory)
         if isinstance(place, Elsewhere):
-            raise SourceError("not_examined", f"it {place.why}")
+            raise SourceError("not_examined", sentence("it {why}", why=place.why))
         classes = boot_key_classes(installation)
         if classes is None:
-            raise FormatError("no_boot_key", 0, "the boot key, which opens it, could not be read from SYSTEM")
+            raise FormatError("no_boot_key", 0, sentence("the boot key, which opens it, could not be read from SYSTEM"))
         drive, path = place
         tree = drive.reader.tree
         with tree.open(tree.entry(path)) as stream:
@@ -166,21 +202,41 @@ class _Search:
         return read
 
     def _tell_of(self, read: DirectoryKeys, controller: DomainController) -> None:
-        dirty = "; it was not shut down cleanly, and what only its logs hold was not read" if read.is_dirty else ""
         for guid in sorted(self.missing):
             if guid in read.keys:
                 continue
             if guid in read.unusable:
-                why = f"the backup key {guid} of the domain cannot be used: {read.unusable[guid]}"
-                self.tell(controller, "bad_key", why + dirty)
+                why = sentence(
+                    "the backup key {guid} of the domain cannot be used: {unusable}",
+                    guid=guid,
+                    unusable=read.unusable[guid],
+                )
+                self.tell(controller, "bad_key", _with_dirt(why, read))
             elif read.not_read is not None:
-                why = f"the backup key {guid} of the domain was not found, and {read.not_read}"
-                self.tell(controller, "not_whole", why + dirty)
+                why = sentence(
+                    "the backup key {guid} of the domain was not found, and {not_read}",
+                    guid=guid,
+                    not_read=read.not_read,
+                )
+                self.tell(controller, "not_whole", _with_dirt(why, read))
             else:
                 named = ", ".join(read.others[:_NAMED])
-                others = f", but {named}: likely it is of another domain" if named else ", nor any other"
-                why = f"the directory has no backup key {guid} of the domain{others}"
-                self.tell(controller, "no_such_key", why + dirty)
+                why = sentence("the directory has no backup key {guid} of the domain, nor any other", guid=guid)
+                if named:
+                    why = sentence(
+                        "the directory has no backup key {guid} of the domain, but {named}: likely it is of another "
+                        "domain",
+                        guid=guid,
+                        named=named,
+                    )
+                self.tell(controller, "no_such_key", _with_dirt(why, read))
+
+
+def _with_dirt(why: str, read: DirectoryKeys) -> str:
+    if not read.is_dirty:
+        return why
+    dirty = sentence("it was not shut down cleanly, and what only its logs hold was not read")
+    return joined([why, dirty], "; ")
 
 
 def wanted_keys(rows: Iterable[Row], given: Iterable[str]) -> set[str]:

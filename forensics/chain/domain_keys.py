@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.formats.master_key import MasterKeyFile
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.secrets import DomainKeyFound
 
@@ -52,7 +53,9 @@ class DomainKeys:
         from forensics.dpapi.domain_backup import can_open, open_domain_section
 
         if not can_open(file):
-            message = f"the domain section has version {file.domain.version}; only 2 and 3 are published"
+            message = sentence(
+                "the domain section has version {version}; only 2 and 3 are published", version=file.domain.version
+            )
             self._installation.problem(path, "unknown_version", message)
             return "not_tried", None
         for domain_key in sorted(given, key=lambda key: key.guid != wanted):

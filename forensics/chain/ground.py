@@ -10,14 +10,15 @@ from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
 from forensics.collectors.registry_view import REG_EXPAND_SZ, REG_SZ, RegistryView
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 
-_SERVICES_ELSEWHERE = (
-    "whether the service CNG Key Isolation (KeyIso), by which keys of CNG are opened, starts there is told by the "
-    "Windows that the profile belongs to, which is not in this source"
+_SERVICES_ELSEWHERE = sentence(
+    "whether the service CNG Key Isolation (KeyIso), by which keys of CNG are opened, starts "
+    "there is told by the Windows that the profile belongs to, which is not in this source"
 )
 _DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 
@@ -77,16 +78,21 @@ def _no_guid(installation: Installation) -> str:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     value = software.value(CRYPTOGRAPHY, "MachineGuid")
     if value is not None and value.type not in (REG_SZ, REG_EXPAND_SZ):
-        found = f"MachineGuid in SOFTWARE is no text (its type is {value.type})"
-    elif software.text(CRYPTOGRAPHY, "MachineGuid"):
-        found = "MachineGuid in SOFTWARE is no GUID"
-    elif value is not None:
-        found = "MachineGuid in SOFTWARE is empty"
-    elif software.value(CRYPTOGRAPHY_32, "MachineGuid") is not None:
-        found = "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only"
-    else:
-        found = "SOFTWARE has no MachineGuid"
-    return f"{found}: for which machine key files must be named is not known"
+        return sentence(
+            "MachineGuid in SOFTWARE is no text (its type is {type}): for which machine key files must be named is not "
+            "known",
+            type=value.type,
+        )
+    if software.text(CRYPTOGRAPHY, "MachineGuid"):
+        return sentence("MachineGuid in SOFTWARE is no GUID: for which machine key files must be named is not known")
+    if value is not None:
+        return sentence("MachineGuid in SOFTWARE is empty: for which machine key files must be named is not known")
+    if software.value(CRYPTOGRAPHY_32, "MachineGuid") is not None:
+        return sentence(
+            "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only: for which machine key files must be named "
+            "is not known"
+        )
+    return sentence("SOFTWARE has no MachineGuid: for which machine key files must be named is not known")
 
 
 def _unread_hives(installation: Installation) -> Iterator[Outcome]:
@@ -128,10 +134,14 @@ class Grounds:
 
 def _named(hive: str, outcome: Outcome) -> Outcome:
     """Put the name of the hive before the reason."""
-    return outcome if outcome.why is None else Outcome(outcome.state, f"{hive}: {outcome.why}")
+    return (
+        outcome
+        if outcome.why is None
+        else Outcome(outcome.state, sentence("{hive}: {why}", hive=hive, why=outcome.why))
+    )
 
 
 def reasons(doubted: Iterable[Outcome]) -> str | None:
     """Return the reasons why places were not seen whole as one text, each once; None where all were."""
-    told = dict.fromkeys(outcome.why or "it was not read" for outcome in doubted)
-    return "; ".join(told) or None
+    told = dict.fromkeys(outcome.why or sentence("it was not read") for outcome in doubted)
+    return joined(told, "; ") or None

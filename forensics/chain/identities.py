@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.identity import Enforces, Relation, Shared, SharedIdentityRow
 from forensics.tables.machine import MachineRow
@@ -236,7 +237,7 @@ def _relation(member: _Member, others: Iterable[_Member]) -> tuple[Relation, str
     """Say what a member is to those that share something with it: a clone of any, else undecided, else the same."""
     found = [_pair(member, other) for other in others]
     if not found:
-        return "alone", "no other computer of its identity was examined"
+        return "alone", sentence("no other computer of its identity was examined")
     return min(found, key=lambda pair: _RELATIONS.index(pair[0]))
 
 
@@ -299,15 +300,25 @@ def _pair(one: _Member, other: _Member) -> tuple[Relation, str]:
     same_name = None if None in names else one.machine.called == other.machine.called
     same_hardware = None if None in hardware else hardware[0] == hardware[1]
     if one.machine.is_generalized or other.machine.is_generalized:
-        return "generalized", "one of the two is generalized, and not yet set up anew"
+        return "generalized", sentence("one of the two is generalized, and not yet set up anew")
     if same_name is None:
-        return "unknown", "the name of one of the two could not be read"
+        return "unknown", sentence("the name of one of the two could not be read")
     if same_name and same_hardware:
-        return "same_computer", "name and hardware are the same: states of one computer at two times"
+        return "same_computer", sentence("name and hardware are the same: states of one computer at two times")
     if same_name:
-        why = "their hardware differs: moved, or cloned" if same_hardware is False else "their hardware is not known"
-        return "unknown", f"both are called {names[0]}; {why}"
+        why = (
+            sentence("their hardware differs: moved, or cloned")
+            if same_hardware is False
+            else sentence("their hardware is not known")
+        )
+        return "unknown", sentence("both are called {names}; {why}", names=names[0], why=why)
     if same_hardware:
-        return "unknown", f"{names[0]} and {names[1]} last started on the same hardware: renamed, or cloned there"
-    differ = "names and hardware" if same_hardware is False else "names"
-    return "clone", f"{names[0]} and {names[1]} differ in their {differ}"
+        return "unknown", sentence(
+            "{names} and {names2} last started on the same hardware: renamed, or cloned there",
+            names=names[0],
+            names2=names[1],
+        )
+    differ = sentence("names and hardware") if same_hardware is False else "names"
+    return "clone", sentence(
+        "{names} and {names2} differ in their {differ}", names=names[0], names2=names[1], differ=differ
+    )

@@ -36,6 +36,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.formats.shut_out import what_shuts_out
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow, PublicKeyFound
@@ -142,10 +143,12 @@ class Judge:
     def _key_iso_fault(self, start: int | None) -> str | None:
         """Say why CNG Key Isolation does not start: a service without its key is none that could."""
         if start == _DISABLED:
-            return "the service CNG Key Isolation (KeyIso) is disabled"
+            return sentence("the service CNG Key Isolation (KeyIso) is disabled")
         # A hive that knows no service at all is a partial copy.
         if start is None and self.evidence.services and self.ground.services.state == "absent":
-            return "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it"
+            return sentence(
+                "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it"
+            )
         return None
 
     def judged(self) -> Judged:
@@ -226,7 +229,7 @@ class Judge:
         links = Links(kind=provider_kind(link), scope=home.scope, ground=ground)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
         if is_registered(link, self.evidence.providers) is False:
-            reason = f"the provider {link.provider!r} is not registered on this disk"
+            reason = sentence("the provider {provider!r} is not registered on this disk", provider=link.provider)
             links.break_at("provider", reason, ground.providers)
         mismatch = wrong_type(link, self.evidence.providers)
         if mismatch is not None:
@@ -243,7 +246,9 @@ class Judge:
             links.name_of = lambda sid: self.names.with_sid(sid, caller.name)
             if links.file is not None and not self._is_at_home(links.file, caller) and not links.file.access_unread:
                 who = links.name_of(caller.sid)
-                links.leave_open("access", f"the access list of the key file, which {who} must read, was not read")
+                links.leave_open(
+                    "access", sentence("the access list of the key file, which {who} must read, was not read", who=who)
+                )
         links.judge_steps(self.key_iso_fault)
 
     def _is_at_home(self, file: KeyFileEvidence, caller: Caller) -> bool:
@@ -277,14 +282,19 @@ class Judge:
 
     def _judge_file(self, resolved: Resolved, links: Links) -> None:
         if resolved.key_file == "absent":
-            links.break_at("key_file", "the key file is not on this disk")
+            links.break_at("key_file", sentence("the key file is not on this disk"))
         elif resolved.key_file == "unreadable":
             links.break_at("key_file", UNREADABLE_FILE)
         elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
             links.break_at_suffix(self.machine_guid)
         elif resolved.file is not None and resolved.file.misplaced is not None:
-            why = f"under the name of the container lies a file of another kind: {resolved.file.misplaced}"
-            links.leave_open("key_file", f"{why}; whether Windows opens it all the same is not published")
+            why = sentence(
+                "under the name of the container lies a file of another kind: {misplaced}",
+                misplaced=resolved.file.misplaced,
+            )
+            links.leave_open(
+                "key_file", sentence("{why}; whether Windows opens it all the same is not published", why=why)
+            )
 
     def _named_slot(
         self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links
@@ -296,7 +306,9 @@ class Judge:
         if not named and (not slots or link.provider_type != 0):
             links.break_at(
                 "claim",
-                f"KEY_PROV_INFO names the {wanted} slot, which is empty" if slots else "the key container is empty",
+                sentence("KEY_PROV_INFO names the {wanted} slot, which is empty", wanted=wanted)
+                if slots
+                else sentence("the key container is empty"),
             )
         return max(named or slots, key=lambda s: s.public is not None and s.public == public, default=None)
 
@@ -308,7 +320,7 @@ class Judge:
         links.is_the_right_key = opened or links.public_key == "match"
         if links.public_key == "mismatch":
             links.only_opening_showed = stored is None or stored == certificate.public_key
-            links.break_at("public_key", "the key file holds another key than the certificate's")
+            links.break_at("public_key", sentence("the key file holds another key than the certificate's"))
 
     def _judge_access(
         self, links: Links, file: KeyFileEvidence, certificate: CertificateEvidence | None, caller: Caller | None
@@ -328,8 +340,10 @@ class Judge:
             return None
         ground = self._grounds.of(certificate)
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
-        why = "cannot be read" if certificate.link_error else "is missing"
-        links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
+        if certificate.link_error:
+            links.break_at("claim", sentence("the certificate's link to its key (KEY_PROV_INFO) cannot be read"))
+        else:
+            links.break_at("claim", sentence("the certificate's link to its key (KEY_PROV_INFO) is missing"))
         if slot is None or slot.file.misplaced is not None:
             links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links

@@ -13,6 +13,7 @@ from forensics.formats.code_page import spellings
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
@@ -120,7 +121,11 @@ class KeyIndex:
             self._by_hash[kind, row.name_hash].append(file)
         elif self._namesakes[home] == MAX_NAMESAKES + 1:
             folder = row.path.rpartition("/")[0]
-            message = f"only {MAX_NAMESAKES} files of the container with hash {row.name_hash} are looked at"
+            message = sentence(
+                "only {max_namesakes} files of the container with hash {name_hash} are looked at",
+                max_namesakes=MAX_NAMESAKES,
+                name_hash=row.name_hash,
+            )
             installation.cut("folder", folder, folder, message)
 
     def named(self, kind: str, name_hash: str, home: Home | None = None) -> list[KeyFileEvidence]:

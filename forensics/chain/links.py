@@ -12,6 +12,7 @@ from forensics.chain.proof import Proof
 from forensics.chain.tried_passwords import doubt_of, doubt_of_entra
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.formats.shut_out import ShutOut
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.key_chain import (
     Access,
@@ -28,24 +29,17 @@ from forensics.tables.shadow_path import shadow_copy_of
 _ORDER: tuple[ChainLink, ...] = get_args(ChainLink)
 _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
-NO_FILE_THERE = "there is no key file where the certificate's link leads"
-UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
-
-_NOT_MODELLED = "the key's DPAPI blob opens and is whole; its {} is not modelled, so the key in it is not checked"
-_BY_WAY_OF_CNG = (
-    "{}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not "
-    "open it; that is published of keys of CNG only"
-)
-_BY_DOMAIN_ONLY = (
-    "master key {} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, does so "
-    "too was not shown"
-)
-_BY_OLDER = "only the DPAPI_SYSTEM of the {} in {} opens master key {}; Windows no longer has that secret"
+NO_FILE_THERE = sentence("there is no key file where the certificate's link leads")
+UNREADABLE_FILE = sentence("the key file is empty, truncated or lies about its lengths")
 
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
     """Say that a key file carries another machine's GUID in its name."""
-    return f"the key file is named for MachineGuid {suffix}; this machine's is {machine_guid}"
+    return sentence(
+        "the key file is named for MachineGuid {suffix}; this machine's is {machine_guid}",
+        suffix=suffix,
+        machine_guid=machine_guid,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,24 +209,42 @@ class Links:
     def _unread(self) -> Iterator[Outcome]:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
-            yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+            yield Outcome(
+                "not_examined",
+                sentence("the key file could not be read: {unread_because}", unread_because=self.file.unread_because),
+            )
         if self._access_unread is not None and not self.is_unread:
-            yield Outcome("not_examined", f"the access list of the key file could not be read: {self._access_unread}")
+            yield Outcome(
+                "not_examined",
+                sentence(
+                    "the access list of the key file could not be read: {access_unread}",
+                    access_unread=self._access_unread,
+                ),
+            )
         if self._access_is_open and self.shut_out is not None:
             who = self.name_of(self.shut_out)
-            why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"
+            why = sentence(
+                "whether the access list of the key file lets in {who} rests on what is not known of its groups",
+                who=who,
+            )
             yield Outcome("not_examined", why)
         proof = self.proof
         if proof.master_key_under is not None:
-            why = (
-                f"master key {proof.master_key_guid} lies in the folder of {proof.master_key_under}, likely an earlier "
-                "account of this user; whether Windows looks there is not published"
+            why = sentence(
+                "master key {master_key_guid} lies in the folder of {master_key_under}, likely an earlier "
+                "account of this user; whether Windows looks there is not published",
+                master_key_guid=proof.master_key_guid,
+                master_key_under=proof.master_key_under,
             )
             yield Outcome("not_examined", why)
         if self.password_doubt is not None:
             yield Outcome("not_examined", self.password_doubt)
         if proof.master_key_unread is not None:
-            why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"
+            why = sentence(
+                "master key {master_key_guid} could not be read: {master_key_unread}",
+                master_key_guid=proof.master_key_guid,
+                master_key_unread=proof.master_key_unread,
+            )
             yield Outcome("not_examined", why)
         if proof.master_key_doubt is not None:
             yield Outcome("not_examined", proof.master_key_doubt)
@@ -269,44 +281,88 @@ class Links:
         """
         proof = self.proof
         if self.access == "denied":
-            who = self.name_of(self.shut_out) if self.shut_out else "an account"
-            self.break_at("access", f"the access list of the key file shuts out {who}, which must read it")
+            who = self.name_of(self.shut_out) if self.shut_out else sentence("an account")
+            self.break_at(
+                "access", sentence("the access list of the key file shuts out {who}, which must read it", who=who)
+            )
         if proof.master_key in ("absent", "unreadable"):
-            self.break_at("master_key", f"master key {proof.master_key_guid} {_fate_of_master_key(proof)}")
+            self.break_at("master_key", _fate_of_master_key(proof))
         self._judge_secret()
         if proof.private_key == "damaged":
-            self.break_at("private_key", "the private key's DPAPI blob is damaged")
+            self.break_at("private_key", sentence("the private key's DPAPI blob is damaged"))
         elif proof.private_key == "sealed_vbs" and proof.per_boot:
-            self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
+            self.break_at("private_key", sentence("the key lived for one boot only (VBS per-boot key)"))
         if proof.not_modelled:
-            self.leave_open("private_key", _NOT_MODELLED.format(proof.not_modelled))
+            not_modelled = sentence(
+                "the key's DPAPI blob opens and is whole; its {what} is not modelled, so the key in it is not checked",
+                what=proof.not_modelled,
+            )
+            self.leave_open("private_key", not_modelled)
         if key_iso_fault is not None and self.kind == "cng":
             self.break_at("service", key_iso_fault, self.ground.services)
         elif key_iso_fault is not None and self.by_way_of_cng:
-            self.leave_open("service", _BY_WAY_OF_CNG.format(key_iso_fault))
+            by_way_of_cng = sentence(
+                "{fault}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely "
+                "Windows does not open it; that is published of keys of CNG only",
+                fault=key_iso_fault,
+            )
+            self.leave_open("service", by_way_of_cng)
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
         proof = self.proof
         if proof.unlocked_by == "previous":
-            opened = f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal)"
-            self.break_at("secret", f"{opened}, which Windows no longer uses", self.ground.secret)
+            opened = sentence(
+                "master key {guid} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses",
+                guid=proof.master_key_guid,
+            )
+            self.break_at("secret", opened, self.ground.secret)
         elif proof.unlocked_by == "nothing" and self.scope != "user":
-            of = "on this disk" if proof.master_key_waits is None else "that could be read"
-            unopened = f"no DPAPI_SYSTEM secret {of} opens master key {proof.master_key_guid}"
-            if proof.older_hives is not None:
-                kind = "hives" if shadow_copy_of(proof.older_hives) else "backup hives"
-                unopened = _BY_OLDER.format(kind, proof.older_hives, proof.master_key_guid)
-            self.break_at("secret", unopened, self.ground.secret)
+            self.break_at("secret", _unopened(proof), self.ground.secret)
         elif proof.unlocked_by == "domain_key" and self.scope != "user":
-            self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))
+            by_domain_only = sentence(
+                "master key {guid} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows "
+                "opens it, does so too was not shown",
+                guid=proof.master_key_guid,
+            )
+            self.leave_open("secret", by_domain_only)
+
+
+def _unopened(proof: Proof) -> str:
+    """Say that no DPAPI_SYSTEM of today opens a master key."""
+    if proof.older_hives is None:
+        if proof.master_key_waits is None:
+            return sentence("no DPAPI_SYSTEM secret on this disk opens master key {guid}", guid=proof.master_key_guid)
+        return sentence("no DPAPI_SYSTEM secret that could be read opens master key {guid}", guid=proof.master_key_guid)
+    if shadow_copy_of(proof.older_hives):
+        return sentence(
+            "only the DPAPI_SYSTEM of the hives in {path} opens master key {guid}; Windows no longer has that secret",
+            path=proof.older_hives,
+            guid=proof.master_key_guid,
+        )
+    return sentence(
+        "only the DPAPI_SYSTEM of the backup hives in {path} opens master key {guid}; Windows no longer has that "
+        "secret",
+        path=proof.older_hives,
+        guid=proof.master_key_guid,
+    )
 
 
 def _fate_of_master_key(proof: Proof) -> str:
     """Say what became of a master key that is not at home, or is of no use there."""
-    if proof.master_key_elsewhere is not None:
-        state = "is not where Windows looks for it" if proof.master_key == "absent" else "cannot be read"
-        return f"{state}; a file of it lies in {proof.master_key_elsewhere}"
+    guid, elsewhere = proof.master_key_guid, proof.master_key_elsewhere
     if proof.master_key == "unreadable":
-        return "cannot be read"
-    return "is not on this disk" if proof.master_key_waits is None else "is not where Windows looks for it"
+        if elsewhere is not None:
+            return sentence(
+                "master key {guid} cannot be read; a file of it lies in {elsewhere}", guid=guid, elsewhere=elsewhere
+            )
+        return sentence("master key {guid} cannot be read", guid=guid)
+    if elsewhere is not None:
+        return sentence(
+            "master key {guid} is not where Windows looks for it; a file of it lies in {elsewhere}",
+            guid=guid,
+            elsewhere=elsewhere,
+        )
+    if proof.master_key_waits is None:
+        return sentence("master key {guid} is not on this disk", guid=guid)
+    return sentence("master key {guid} is not where Windows looks for it", guid=guid)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.collectors.key_content import master_keys_named
 from forensics.formats.master_key import MasterKeyFile
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from forensics.collectors.past_files import PastFiles
@@ -33,7 +34,7 @@ class MasterKeyCopies:
     def of(self, guid: str) -> tuple[Sequence[MasterKeyEvidence], str | None]:
         """Return the sound files of a master key, and why there may be more; None where there are none."""
         if guid not in self._searched and self._searches == _MOST_SEARCHES:
-            return (), "the disk is not searched for master keys again and again"
+            return (), sentence("the disk is not searched for master keys again and again")
         if guid not in self._searched:
             self._search({guid, *master_keys_named(self._evidence.key_files)} - self._searched)
         return self._files.get(guid, ()), self._not_searched
@@ -57,7 +58,7 @@ class MasterKeyCopies:
                 with guard(installation, file.label) as read:
                     read_master_key(installation, file, [guid], found)
                 if read.failure is not None:
-                    volume.fail(f"{file.path} could not be read: {read.failure.why}")
+                    volume.fail(sentence("{path} could not be read: {why}", path=file.path, why=read.failure.why))
             for item in found.files.get(guid, ()):
                 if item.parsed not in seen:
                     seen.append(item.parsed)

@@ -7,6 +7,7 @@ from dataclasses import field, replace
 
 from forensics.chain.tried_passwords import TriedPasswords
 from forensics.collectors.evidence import MasterKeyEvidence
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
@@ -86,12 +87,18 @@ def had_elsewhere(home: Unlocked, item: MasterKeyEvidence, opened: Unlocked, own
     path, sid = item.row.path, item.row.owner_sid
     found = replace(opened, elsewhere=path, opens_elsewhere=True)
     if home.outcome == "present":
-        doubt = f"the file of master key {item.row.guid} does not open, and its copy {path} does"
+        doubt = sentence(
+            "the file of master key {guid} does not open, and its copy {path} does", guid=item.row.guid, path=path
+        )
         return replace(found, by=home.by, intact=home.intact, domain_key=home.domain_key, doubt=doubt)
     if home.outcome == "absent" and sid is not None:
-        doubt = (
-            f"master key {item.row.guid} of {owner_sid} lies in {path}, in the folder of {sid}; whether Windows looks "
-            "there is not published"
+        doubt = sentence(
+            "master key {guid} of {owner_sid} lies in {path}, in the folder of {sid}; whether Windows "
+            "looks there is not published",
+            guid=item.row.guid,
+            owner_sid=owner_sid,
+            path=path,
+            sid=sid,
         )
         return replace(found, doubt=doubt)
     return replace(found, outcome=home.outcome, intact=home.intact)
@@ -107,9 +114,12 @@ def beside_damaged(item: MasterKeyEvidence, opened: Unlocked, damaged: Sequence[
     """
     if not damaged:
         return opened
-    doubt = (
-        f"the file of master key {item.row.guid}, {damaged[0]}, is damaged, and {item.row.path} opens; whether Windows "
-        "reads that is not published"
+    doubt = sentence(
+        "the file of master key {guid}, {damaged}, is damaged, and {path} opens; whether Windows "
+        "reads that is not published",
+        guid=item.row.guid,
+        damaged=damaged[0],
+        path=item.row.path,
     )
     return replace(opened, elsewhere=item.row.path, opens_elsewhere=True, doubt=doubt)
 
@@ -124,9 +134,13 @@ def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:
     if row.owner_sid != SYSTEM or opened_with is None or opened_with == row.half:
         return None
     folder = SYSTEM if opened_with == "machine" else f"{SYSTEM}\\User"
-    return (
-        f"master key {row.guid} opens with the {opened_with} half of DPAPI_SYSTEM, whose folder is {folder}, "
-        f"but lies in {row.path}; whether Windows looks there is not published"
+    return sentence(
+        "master key {guid} opens with the {opened_with} half of DPAPI_SYSTEM, whose folder is "
+        "{folder}, but lies in {path}; whether Windows looks there is not published",
+        guid=row.guid,
+        opened_with=opened_with,
+        folder=folder,
+        path=row.path,
     )
 
 
@@ -134,7 +148,11 @@ def _in_strange_profile(item: MasterKeyEvidence) -> str | None:
     """Say that an account's master key lies in the profile of another one, and not in its own."""
     if item.in_profile_of is None:
         return None
-    return (
-        f"master key {item.row.guid} of {item.row.owner_sid} lies in {item.row.path}, in the profile of "
-        f"{item.in_profile_of}; whether Windows looks there is not published"
+    return sentence(
+        "master key {guid} of {owner_sid} lies in {path}, in the profile of {in_profile_of}; whether "
+        "Windows looks there is not published",
+        guid=item.row.guid,
+        owner_sid=item.row.owner_sid,
+        path=item.row.path,
+        in_profile_of=item.in_profile_of,
     )

@@ -15,6 +15,7 @@ from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.collectors.lying_file import LyingFile, file_as_it_lies
 from forensics.disk.tree import NotFound, TellsAttributes
 from forensics.formats.master_key import parse_master_key_file
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.secrets import Half, MasterKeyRow
 from forensics.tables.shadow_path import shadow_copy_of
@@ -54,7 +55,9 @@ class MasterKeyPlace:
         assert self.evidence is not None
         lying = file_as_it_lies(self.evidence.installation, self.item)
         if parse_master_key_file(lying.data) != self.item.parsed:
-            raise CannotPlaceError(f"read once more {self.item.row.path} is another file than the one that opened")
+            raise CannotPlaceError(
+                sentence("read once more {path} is another file than the one that opened", path=self.item.row.path)
+            )
         return lying
 
 
@@ -89,29 +92,43 @@ class MasterKeyPlaces:
             return MasterKeyPlace(target, doubts=(unlocked.doubt,) if unlocked.doubt else ())
         folder = target.rpartition("/")[0]
         if not self._installation.listing(folder).outcome.is_there:
-            raise CannotPlaceError(f"the folder in which Windows looks for master key {guid} is not on this disk")
+            raise CannotPlaceError(
+                sentence("the folder in which Windows looks for master key {guid} is not on this disk", guid=guid)
+            )
         return MasterKeyPlace(target, opened.item, *self._in_the_way(target, owner_sid), (), self._evidence)
 
     def _opened_today(self, guid: str, owner_sid: str | None, unlocked: Unlocked) -> Opened:
         opened = unlocked.opened
         if unlocked.older_hives is not None:
-            hives = "hives" if shadow_copy_of(unlocked.older_hives) else "backup hives"
+            hives = sentence("hives") if shadow_copy_of(unlocked.older_hives) else sentence("backup hives")
             raise CannotPlaceError(
-                f"only the DPAPI_SYSTEM of the {hives} in {unlocked.older_hives} opens master key {guid}, and "
-                "Windows no longer has that secret"
+                sentence(
+                    "only the DPAPI_SYSTEM of the {hives} in {older_hives} opens master key {guid}, and Windows "
+                    "no longer has that secret",
+                    hives=hives,
+                    older_hives=unlocked.older_hives,
+                    guid=guid,
+                )
             )
         if opened is None:
-            raise CannotPlaceError(f"nothing that is known here opens master key {guid}")
+            raise CannotPlaceError(sentence("nothing that is known here opens master key {guid}", guid=guid))
         if opened.by == "previous":
             raise CannotPlaceError(
-                f"master key {guid} opens only with the earlier DPAPI_SYSTEM (OldVal), which Windows no longer uses"
+                sentence(
+                    "master key {guid} opens only with the earlier DPAPI_SYSTEM (OldVal), which Windows no longer uses",
+                    guid=guid,
+                )
             )
         if is_system(owner_sid) and opened.by != "current":
-            raise CannotPlaceError(f"that DPAPI_SYSTEM opens master key {guid} was not shown")
+            raise CannotPlaceError(sentence("that DPAPI_SYSTEM opens master key {guid} was not shown", guid=guid))
         if unlocked.under_sid is not None:
             raise CannotPlaceError(
-                f"master key {guid} is that of {unlocked.under_sid}, likely an earlier account of this user, whose "
-                "password does not open it for another one"
+                sentence(
+                    "master key {guid} is that of {under_sid}, likely an earlier account of this user, whose "
+                    "password does not open it for another one",
+                    guid=guid,
+                    under_sid=unlocked.under_sid,
+                )
             )
         return opened
 
@@ -133,7 +150,9 @@ class MasterKeyPlaces:
             )
             if at > 0 and not is_shared and self._is_in_profile_of(path, owner_sid):
                 return f"{path[:at]}/Microsoft/Protect/{owner_sid}"
-        raise CannotPlaceError(f"where Windows keeps the master keys of {owner_sid} is not told by this disk")
+        raise CannotPlaceError(
+            sentence("where Windows keeps the master keys of {owner_sid} is not told by this disk", owner_sid=owner_sid)
+        )
 
     def _is_in_profile_of(self, path: str, owner_sid: str | None) -> bool:
         """Tell whether a file or folder lies in a profile of an account, whose folders of keys are known."""
@@ -147,11 +166,13 @@ class MasterKeyPlaces:
             return None, None
         there = next((row for row in self._rows if self._is_same(row.path, target)), None)
         if there is None or there.outcome == "not_examined":
-            raise CannotPlaceError(f"what lies in {target} now was not read, and may be of use")
+            raise CannotPlaceError(sentence("what lies in {target} now was not read, and may be of use", target=target))
         if there.outcome == "unreadable":
             return entry.path, "damaged"
         if not is_system(owner_sid) or there.unlocked_by == "current":
-            raise CannotPlaceError(f"a sound file lies in {target}, and nothing shows that it is of no use")
+            raise CannotPlaceError(
+                sentence("a sound file lies in {target}, and nothing shows that it is of no use", target=target)
+            )
         return entry.path, "locked"
 
     @cached_property

@@ -29,6 +29,7 @@ from forensics.dpapi import dpapi
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import MasterKeySection
+from forensics.language import sentence
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
@@ -118,7 +119,9 @@ class MasterKeyRing:
                 return had_elsewhere(home, item, opened, owner_sid)
         if sound is None:
             return replace(home, waits=not_searched or self.past.volumes.not_searched)
-        waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it"
+        waits = sentence(
+            "a file of master key {guid} lies in {sound}, and nothing known here opens it", guid=guid, sound=sound
+        )
         return replace(home, elsewhere=sound, waits=waits)
 
     def _with_older_secret(self, guid: str, owner_sid: str | None, home: Unlocked) -> Unlocked:
@@ -240,16 +243,26 @@ class MasterKeyRing:
         """Say that SYSTEM, as which Windows opens master keys, may not read the file, or that this is not known."""
         row = item.row
         if item.access_unread is not None:
-            return f"the access list of the file of master key {row.guid} could not be read: {item.access_unread}"
+            return sentence(
+                "the access list of the file of master key {guid} could not be read: {access_unread}",
+                guid=row.guid,
+                access_unread=item.access_unread,
+            )
         reads = self._system_can_read(item)
         if item.security is not None and reads is None:
-            why = "lets in SYSTEM rests on what is not known of its groups"
-            return f"whether the access list of the file of master key {row.guid}, {row.path}, {why}"
+            return sentence(
+                "whether the access list of the file of master key {guid}, {path}, lets in SYSTEM rests on what is not "
+                "known of its groups",
+                guid=row.guid,
+                path=row.path,
+            )
         if reads is not False:
             return None
-        return (
-            f"the access list of the file of master key {row.guid}, {row.path}, shuts out SYSTEM; "
-            "whether Windows opens it all the same is not published"
+        return sentence(
+            "the access list of the file of master key {guid}, {path}, shuts out SYSTEM; whether Windows "
+            "opens it all the same is not published",
+            guid=row.guid,
+            path=row.path,
         )
 
     def _system_can_read(self, item: MasterKeyEvidence) -> bool | None:

@@ -23,6 +23,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.dpapi.lsa import DpapiSystem
 from forensics.formats.errors import FormatError
 from forensics.formats.policy_name import parse_policy_name
+from forensics.language import joined, sentence
 from forensics.sources.installation import HIVE_FOLDER
 
 HiveName = Literal["SYSTEM", "SOFTWARE", "SECURITY", "SAM"]
@@ -58,7 +59,10 @@ def mixed_hives(evidence: Evidence, system: DpapiSystem) -> str | None:
     found = list(_Hives(evidence, system).contradictions())
     if not found:
         return None
-    why = f"its hives are of two machines, or of two states of one: {'; '.join(text for _, _, text in found)}"
+    why = sentence(
+        "its hives are of two machines, or of two states of one: {names}",
+        names=joined((text for _, _, text in found), "; "),
+    )
     path = installation.in_windows(HIVE_FOLDER)
     installation.problem(path, "mixed_hives", why)
     for name in sorted({name for one, other, _ in found for name in (one, other)}):
@@ -88,12 +92,16 @@ class _Hives:
     def contradictions(self) -> Iterator[tuple[HiveName, HiveName, str]]:
         """Yield two hives and how they contradict each other."""
         if self.wrong_boot_key:
-            yield "SYSTEM", "SECURITY", "the boot key in SYSTEM does not open the secrets in SECURITY"
+            yield "SYSTEM", "SECURITY", sentence("the boot key in SYSTEM does not open the secrets in SECURITY")
         yield from self._names()
         yield from self._products()
         sam, policy = self.machine.machine_sid_sam, self.machine.machine_sid_policy
         if sam and policy and sam != policy and not self.is_controller:
-            yield "SAM", "SECURITY", f"the machine SID is {sam} in SAM and {policy} in SECURITY"
+            yield (
+                "SAM",
+                "SECURITY",
+                sentence("the machine SID is {sam} in SAM and {policy} in SECURITY", sam=sam, policy=policy),
+            )
         yield from self._profiles()
 
     def _names(self) -> Iterator[tuple[HiveName, HiveName, str]]:
@@ -108,11 +116,23 @@ class _Hives:
         shown = self.machine.computer_name or min(own)
         account = None if self.is_controller else self._account_domain()
         if account and _netbios(account) not in own:
-            yield "SYSTEM", "SECURITY", f"the computer is called {shown} in SYSTEM and {account} in SECURITY"
+            yield (
+                "SYSTEM",
+                "SECURITY",
+                sentence(
+                    "the computer is called {shown} in SYSTEM and {account} in SECURITY", shown=shown, account=account
+                ),
+            )
         joined = _COMMON_NAME.match(self.software.text(_POLICY_STATE, "Distinguished-Name") or "")
         # A computer that left its domain likely keeps the name that it had there.
         if joined and not self.is_in_no_domain and _netbios(joined[1]) not in own:
-            yield "SYSTEM", "SOFTWARE", f"the computer is called {shown} in SYSTEM and {joined[1]} in SOFTWARE"
+            yield (
+                "SYSTEM",
+                "SOFTWARE",
+                sentence(
+                    "the computer is called {shown} in SYSTEM and {joined} in SOFTWARE", shown=shown, joined=joined[1]
+                ),
+            )
 
     def _account_domain(self) -> str | None:
         data = self.security.data("Policy\\PolAcDmN", "")
@@ -126,9 +146,17 @@ class _Hives:
         server = True if installed.startswith("server") or " Server" in named else None
         client = True if installed == "client" else None
         if self.product == "winnt" and server and not client:
-            yield "SYSTEM", "SOFTWARE", f"SYSTEM is a client's, SOFTWARE is of {named or 'a server'}"
+            yield (
+                "SYSTEM",
+                "SOFTWARE",
+                sentence("SYSTEM is a client's, SOFTWARE is of {named}", named=named or sentence("a server")),
+            )
         elif self.product in ("servernt", "lanmannt") and client and not server:
-            yield "SYSTEM", "SOFTWARE", f"SYSTEM is a server's, SOFTWARE is of {named or 'a client'}"
+            yield (
+                "SYSTEM",
+                "SOFTWARE",
+                sentence("SYSTEM is a server's, SOFTWARE is of {named}", named=named or sentence("a client")),
+            )
 
     def _profiles(self) -> Iterator[tuple[HiveName, HiveName, str]]:
         """Of a machine without domain every account is its own, of the cloud, or of a domain that it left."""
@@ -146,8 +174,12 @@ class _Hives:
             return
         if max(users) >= _FIRST_OF_DOMAIN:
             return
-        text = f"the accounts in SOFTWARE are of {', '.join(sorted(foreign)[:3])} and not in SAM, the machine SID is "
-        yield "SOFTWARE", "SAM", text + " or ".join(sorted(own))
+        text = sentence(
+            "the accounts in SOFTWARE are of {names} and not in SAM, the machine SID is {own}",
+            names=", ".join(sorted(foreign)[:3]),
+            own=joined(sorted(own), " or "),
+        )
+        yield "SOFTWARE", "SAM", text
 
     def _numbers_in_sam(self) -> set[int]:
         """Return the numbers of the local accounts; none where SAM was not read."""

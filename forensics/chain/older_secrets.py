@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from forensics.collectors.lsa import collect_lsa, sealed_secrets
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret, unlock_dpapi_system
 from forensics.lack_of_memory import how
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.backup_hives import reader_of_backups
 from forensics.sources.coverage import Coverage
@@ -79,7 +80,7 @@ class OlderSecrets:
             try:
                 yield from self._in_copy(volume, tree)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                volume.fail(f"reading its hives failed {how(error)}")
+                volume.fail(sentence("reading its hives failed {how}", how=how(error)))
 
     def _in_copy(self, volume: PastVolume, tree: Tree) -> Iterator[OlderSecret]:
         now = self._installation
@@ -111,7 +112,9 @@ class OlderSecrets:
         if secrets:
             self._opened.add(sealed)
         elif volume is not None:
-            volume.fail(f"the DPAPI_SYSTEM in {hives} did not open: {system.reason}")
+            volume.fail(
+                sentence("the DPAPI_SYSTEM in {hives} did not open: {reason}", hives=hives, reason=system.reason)
+            )
         if secrets - self._known:
             self._known |= secrets
             yield OlderSecret(hives if volume is None else volume.label(hives), system)
@@ -125,4 +128,4 @@ def _tell_unread(reader: Installation, hive: str, volume: PastVolume | None) -> 
     outcome = reader.hive_outcome(hive)
     if volume is not None and not outcome.is_whole:
         where = reader.in_windows(f"{reader.hive_folder}/{hive}")
-        volume.fail(f"its {where} could not be read whole: {outcome.why}")
+        volume.fail(sentence("its {where} could not be read whole: {why}", where=where, why=outcome.why))

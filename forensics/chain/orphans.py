@@ -7,6 +7,7 @@ from forensics.chain.key_index import slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.proof import Prover
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.language import sentence
 
 # Of two slots in one container, the row speaks of the one in the worse state.
 _WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
@@ -38,7 +39,7 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
     elif file.misplaced is not None:
         links.break_at("key_file", file.misplaced)
     elif by_suffix and not links.is_unread and not _can_be_found(file):
-        links.break_at("key_file", "no container leads to this file name")
+        links.break_at("key_file", sentence("no container leads to this file name"))
     proofs = [prover.prove(slot) for slot in slots_of(file)]
     if proofs:
         links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))

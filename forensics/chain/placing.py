@@ -25,6 +25,7 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.secrets import UnlockedBy
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
     from forensics.chain.judge import Judge
 
 _LOCAL_MACHINE = 4
-_NO_LINK = "the certificate has no link to a key (KEY_PROV_INFO) that says which file Windows looks for"
-_IN_PLACE = "it and its master key lie where Windows looks for them, so nothing is to be placed"
+_NO_LINK = sentence("the certificate has no link to a key (KEY_PROV_INFO) that says which file Windows looks for")
+_IN_PLACE = sentence("it and its master key lie where Windows looks for them, so nothing is to be placed")
 
 NOT_IN_USE = {
-    "former": "it is of a Windows that is not in use any more, so nothing is placed there",
-    "profile": "the Windows of this profile is not on this evidence, so what it looks for is not known",
+    "former": sentence("it is of a Windows that is not in use any more, so nothing is placed there"),
+    "profile": sentence("the Windows of this profile is not on this evidence, so what it looks for is not known"),
 }
 """Why nothing is placed in an installation that is no Windows of today, by its kind."""
 
@@ -172,8 +173,8 @@ class _Placer:
             except (CannotPlaceError, NoPlaceError) as reason:
                 first = first or self._refused(slot, str(reason))
             except (NotFound, Unreadable, OSError, FormatError) as error:
-                first = first or self._refused(slot, f"it could not be read once more ({error})")
-        return first or Placing(refusal="no file that holds it was opened with a secret of this Windows")
+                first = first or self._refused(slot, sentence("it could not be read once more ({error})", error=error))
+        return first or Placing(refusal=sentence("no file that holds it was opened with a secret of this Windows"))
 
     def _refused(self, slot: KeySlot, why: str) -> Placing:
         exportable = self._judge.prover.prove(slot).exportable
@@ -185,12 +186,15 @@ class _Placer:
         if installation.kind in NOT_IN_USE:
             return NOT_IN_USE[installation.kind]
         if installation.mixed is not None:
-            return f"the hives are of two machines ({installation.mixed}), so which secret is today's is not known"
+            return sentence(
+                "the hives are of two machines ({mixed}), so which secret is today's is not known",
+                mixed=installation.mixed,
+            )
         if self._claim.missing is not None:
             return self._claim.missing
         broken = self._links.broken
         at = next((broken[link] for link in ("claim", "provider") if link in broken), None)
-        return f"{at}; no file mends that" if at is not None else None
+        return sentence("{at}; no file mends that", at=at) if at is not None else None
 
     def _candidates(self) -> list[KeySlot]:
         """Return the files that hold the key: the one that Windows opens first, those of the past last."""
@@ -205,7 +209,7 @@ class _Placer:
     def _of(self, slot: KeySlot) -> Placing:
         row, proof = slot.file.row, self._judge.prover.prove(slot)
         if proof.private_key != "proved":
-            raise CannotPlaceError("its DPAPI blob is damaged, and Windows refuses it wherever it lies")
+            raise CannotPlaceError(sentence("its DPAPI blob is damaged, and Windows refuses it wherever it lies"))
         doubts: dict[str, None] = {}
         missing: list[FileToPlace] = []
         for guid in _master_keys_of(slot):
@@ -228,7 +232,11 @@ class _Placer:
         files = (*self._key_file(slot), *missing)
         if not files:
             reason = self._links.broken.get(self._links.broken_at or "claim", self._links.doubt)
-            raise CannotPlaceError(f"{_IN_PLACE}{f'; what is wrong is that {reason}' if reason else ''}")
+            if not reason:
+                raise CannotPlaceError(_IN_PLACE)
+            raise CannotPlaceError(
+                sentence("{in_place}; what is wrong is that {reason}", in_place=_IN_PLACE, reason=reason)
+            )
         doubts |= dict.fromkeys(self._doubts(slot))
         return Placing(files, None, tuple(doubts), row.path, self._unlocked_by(slot), proof.exportable)
 
@@ -248,11 +256,11 @@ class _Placer:
         opened = self._links.file
         is_open = self._links.key_file in ("present", "unreadable", "not_examined")
         if is_open and opened is not None and not self._is_same(opened.row.path, target):
-            raise CannotPlaceError(f"Windows opens {self._path(opened.row.path)} before it")
+            raise CannotPlaceError(sentence("Windows opens {path} before it", path=self._path(opened.row.path)))
         in_the_way, what = self._in_the_way(slot, target)
         lying = file_as_it_lies(self._evidence.installation, slot.file)
         if parse_key_file(row.kind, lying.data)[1] != slot.file.parsed:
-            raise CannotPlaceError("read once more it is another file than the one that was proved")
+            raise CannotPlaceError(sentence("read once more it is another file than the one that was proved"))
         at_home, neighbours = self._is_at_home(row.path, target), self._neighbours(target)
         owner = row.owner_sid or ""
         yield FileToPlace("key_file", target, row.path, lying, at_home, owner, in_the_way, what, neighbours)
@@ -272,23 +280,33 @@ class _Placer:
         there = next((f for f in self._evidence.key_files if self._is_same(f.row.path, target)), None)
         where = self._path(target)
         if there is None or there.row.outcome == "not_examined":
-            raise CannotPlaceError(f"what lies in {where} now was not read, and may be of use")
+            raise CannotPlaceError(sentence("what lies in {where} now was not read, and may be of use", where=where))
         slots = slots_of(there)
         publics = {public for s in slots for public in (s.public, self._judge.prover.prove(s).public) if public}
         others = {c.public_key: c.row.subject for c in self._evidence.certificates}
         for public in publics:
             if public in others and public not in self._claim.publics:
-                raise CannotPlaceError(f"in {where} lies the key of {others[public] or 'another certificate'}")
+                raise CannotPlaceError(
+                    sentence(
+                        "in {where} lies the key of {others}",
+                        where=where,
+                        others=others[public] or sentence("another certificate"),
+                    )
+                )
         if not slots:
             return entry.path, "damaged"
         if publics.intersection(self._claim.publics):
             if any(self._opens_today(s) for s in slots):
-                raise CannotPlaceError(f"a sound one lies in {where}, where Windows looks for it")
+                raise CannotPlaceError(sentence("a sound one lies in {where}, where Windows looks for it", where=where))
             if there.row.scope == "user":
-                raise CannotPlaceError(f"{where} holds the same key, and may open with what its owner has today")
+                raise CannotPlaceError(
+                    sentence("{where} holds the same key, and may open with what its owner has today", where=where)
+                )
             return entry.path, "locked"
         if not self._claim.is_of_certificate:
-            raise CannotPlaceError(f"in {where} lies another key of its container, which may be in use")
+            raise CannotPlaceError(
+                sentence("in {where} lies another key of its container, which may be in use", where=where)
+            )
         return entry.path, "another key"
 
     def _opens_today(self, slot: KeySlot) -> bool:
@@ -298,14 +316,20 @@ class _Placer:
     def _doubts(self, slot: KeySlot) -> Iterator[str]:
         row, ring, ground = slot.file.row, self._judge.prover.ring, self._judge.ground
         if self._judge.key_iso_fault is not None and row.kind == "cng":
-            yield f"{self._judge.key_iso_fault}; until it starts, Windows opens no key of CNG"
+            yield sentence(
+                "{key_iso_fault}; until it starts, Windows opens no key of CNG", key_iso_fault=self._judge.key_iso_fault
+            )
         if not self._links.ground.claim.is_whole:
             why = self._links.ground.claim.why
-            yield f"that the certificate's link, which says where it belongs, is today's is likely only: {why}"
+            yield sentence(
+                "that the certificate's link, which says where it belongs, is today's is likely only: {why}", why=why
+            )
         if not ground.identity.is_whole:
-            yield f"that the name ends in the MachineGuid of today is likely only: {ground.identity.why}"
+            yield sentence(
+                "that the name ends in the MachineGuid of today is likely only: {why}", why=ground.identity.why
+            )
         if row.scope != "user" and not ground.secret.is_whole:
-            yield f"that the secret which opens it is today's is likely only: {ground.secret.why}"
+            yield sentence("that the secret which opens it is today's is likely only: {why}", why=ground.secret.why)
         if row.scope == "user":
             for guid in _master_keys_of(slot):
                 unlocked = ring.unlock(guid, row.owner_sid)
@@ -313,11 +337,13 @@ class _Placer:
                 yield from filter(None, (doubt_of_entra(row.owner_sid, by), doubt_of(by, unlocked.tried)))
         is_flag_unread = slot.capi is not None and self._judge.prover.prove(slot).exportable == "unknown"
         if is_flag_unread and len(_blobs_of(slot)) > 1:
-            yield "its export flag, a blob of its own, did not open; what Windows makes of that is not known"
+            yield sentence("its export flag, a blob of its own, did not open; what Windows makes of that is not known")
         is_the_computers = bool((row.blob_flags or 0) & _LOCAL_MACHINE)
         if row.blob_flags is not None and is_the_computers != (self._links.scope == "machine"):
-            made_for = "the computer" if is_the_computers else "an account"
-            yield f"the file was made in the key set of {made_for}, and Windows looks in another one"
+            made_for = sentence("the computer") if is_the_computers else sentence("an account")
+            yield sentence(
+                "the file was made in the key set of {made_for}, and Windows looks in another one", made_for=made_for
+            )
 
     def _is_at_home(self, path: str, target: str) -> bool:
         return self._is_same(path.rpartition("/")[0], target.rpartition("/")[0])

@@ -30,6 +30,7 @@ from forensics.formats.private_key import (
     parse_cng_private,
 )
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound, PrivateKeyFound
@@ -200,7 +201,7 @@ class Prover:
                     return replace(start, private_key="not_examined", not_modelled=_form_of(raw))
                 continue
             if opened.mac_ok and isinstance(key, UnmodelledKey):
-                return replace(start, private_key="not_examined", not_modelled=f"kind ({key.kind})")
+                return replace(start, private_key="not_examined", not_modelled=sentence("kind ({kind})", kind=key.kind))
             if not self.ring.work.may_check(key, slot.file.row.path):
                 return replace(start, private_key="not_examined")
             if opened.mac_ok and key.is_consistent():
@@ -232,7 +233,7 @@ class Prover:
         try:
             blob = parse_pcp_blob(clear)
         except FormatError as error:
-            message = f"the wrapped key under DPAPI: {error.message}"
+            message = sentence("the wrapped key under DPAPI: {message}", message=error.message)
             self.ring.installation.problem(row.path, error.kind, message, error.offset)
             return sealed
         self.opened_pcp[row.path] = blob
@@ -281,7 +282,7 @@ def _damaged_before_opening(start: Proof, error: FormatError | None) -> Proof:
 def _form_of(clear: bytes) -> str:
     """Name the form of a private key by its magic; what is none may be the key itself, and is not shown."""
     magic = clear[:4]
-    return f"form ({magic.decode('ascii')})" if _MAGIC.fullmatch(magic) else "form"
+    return sentence("form ({magic})", magic=magic.decode("ascii")) if _MAGIC.fullmatch(magic) else sentence("form")
 
 
 def _is_had_by_arithmetic(key: PrivateKey) -> bool:

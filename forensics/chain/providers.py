@@ -12,6 +12,7 @@ from forensics.formats.provider_names import (
     CNG_SOFTWARE,
     CNG_TPM,
 )
+from forensics.language import sentence
 from forensics.tables.key_chain import ProviderKind
 
 _CNG_KINDS: dict[str, ProviderKind] = {CNG_SOFTWARE: "cng", CNG_TPM: "tpm", CNG_SMART_CARD: "smart_card"}
@@ -48,11 +49,20 @@ def wrong_type(link: KeyProvInfo, providers: Providers) -> str | None:
     if not name or link.provider_type == 0:
         return None
     if name in _CNG_KINDS and name not in (providers.capi or ()):
-        return f"{link.provider!r} is a key storage provider, and its type is 0; the link says {link.provider_type}"
+        return sentence(
+            "{provider!r} is a key storage provider, and its type is 0; the link says {provider_type}",
+            provider=link.provider,
+            provider_type=link.provider_type,
+        )
     registered = providers.capi_types.get(name)
     if registered is None or registered == link.provider_type:
         return None
-    return f"the provider {link.provider!r} is of type {registered}, and the link names it with {link.provider_type}"
+    return sentence(
+        "the provider {provider!r} is of type {registered}, and the link names it with {provider_type}",
+        provider=link.provider,
+        registered=registered,
+        provider_type=link.provider_type,
+    )
 
 
 def is_registered(link: KeyProvInfo, providers: Providers) -> bool | None:

@@ -9,11 +9,12 @@ from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.language import sentence
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.shadow_path import is_past
 
 _OPENED_TODAY = ("current", "password", "domain_key")
-_NO_SUFFIX = "the MachineGuid of this machine, in which the name of the file must end, is not known"
+_NO_SUFFIX = sentence("the MachineGuid of this machine, in which the name of the file must end, is not known")
 _NAMES = {"capi": "CryptoAPI", "cng": "CNG"}
 
 
@@ -77,9 +78,9 @@ def target_of_container(file: KeyFileEvidence, slot: KeySlot, evidence: Evidence
     """
     row, suffix = slot.file.row, evidence.machine.key_suffix
     if file.where is not None or file.misplaced is not None or file.row.name_matches is not True:
-        raise NoPlaceError("it does not lie where Windows looks for a container of its name")
+        raise NoPlaceError(sentence("it does not lie where Windows looks for a container of its name"))
     if (row.kind, row.name_hash) != (file.row.kind, file.row.name_hash):
-        raise NoPlaceError("its name is that of another container")
+        raise NoPlaceError(sentence("its name is that of another container"))
     if suffix is None:
         raise NoPlaceError(_NO_SUFFIX)
     return f"{file.row.path.rpartition('/')[0]}/{row.name_hash}_{suffix}"
@@ -94,20 +95,29 @@ def folder_of(certificate: CertificateEvidence, link: KeyProvInfo, row: KeyFileR
     home, looked_for = home_of(certificate, link), searched_by(link, provider_kind(link))
     if row.kind not in looked_for:
         made, wanted = _NAMES.get(row.kind, "another provider"), _NAMES.get(looked_for[0], "another provider")
-        raise NoPlaceError(f"it is a key file of {made}, and the certificate's link leads to one of {wanted}")
+        raise NoPlaceError(
+            sentence(
+                "it is a key file of {made}, and the certificate's link leads to one of {wanted}",
+                made=made,
+                wanted=wanted,
+            )
+        )
     if row.name_hash not in _hashes(row, link, evidence.machine.ansi_code_page):
-        raise NoPlaceError("its name is that of another container than the certificate's link names")
+        raise NoPlaceError(sentence("its name is that of another container than the certificate's link names"))
     if home.scope == "machine" and certificate.row.store_scope == "user":
         raise NoPlaceError(
-            "the certificate is a user's and leads to a key of the computer: whose the file must be is not published"
+            sentence(
+                "the certificate is a user's and leads to a key of the computer: whose the file must be is "
+                "not published"
+            )
         )
     if home.owner_sid == UNKNOWN_ACCOUNT:
-        raise NoPlaceError("the account in whose key set Windows looks is not told by this disk")
+        raise NoPlaceError(sentence("the account in whose key set Windows looks is not told by this disk"))
     folders = [f for f in evidence.key_folders if f.kind == row.kind and f.scope == home.scope and f.outcome.is_there]
     own = [f for f in folders if _is_of_one(home) or f.owner_sid == home.owner_sid]
     found = next((f.path for f in own if "/dss/" not in f.path.lower()), None)
     if found is None:
-        raise NoPlaceError("the folder in which Windows looks for it was not found on this disk")
+        raise NoPlaceError(sentence("the folder in which Windows looks for it was not found on this disk"))
     return found
 
 

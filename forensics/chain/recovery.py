@@ -12,6 +12,7 @@ from forensics.chain.links import Links
 from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 
@@ -169,7 +170,7 @@ class Recovery:
                 self._had_of_copies[public] = self._searched(self._copies.with_public(public), [public])
             found = found.and_then(self._had_of_copies[public])
         if found.path is None and self._index.has_unread:
-            return found.and_then(Found(undecided="not every key file could be read"))
+            return found.and_then(Found(undecided=sentence("not every key file could be read")))
         return found
 
     def _searched(self, slots: Iterable[KeySlot], publics: Collection[PublicKey]) -> Found:
@@ -219,7 +220,7 @@ class Recovery:
     def not_searched(self, public: PublicKey | None) -> str | None:
         """Say why a public key that was not found may still lie on this volume; None where it does not."""
         if not self._index.searched_for(public):
-            return "not every folder of key files was seen whole"
+            return sentence("not every folder of key files was seen whole")
         return self._copies.not_searched
 
     def of_file(self, file: KeyFileEvidence, links: Links) -> Recoverable:
@@ -309,7 +310,7 @@ def _why_open(path: str, proof: Proof) -> str:
     if proof.master_key_waits is not None:
         return proof.master_key_waits
     if proof.private_key == "needs_pin":
-        return f"{path} wants a PIN or password of its own"
+        return sentence("{path} wants a PIN or password of its own", path=path)
     if proof.is_users and proof.master_key == "present":
-        return f"{path} hangs on a secret of its owner, which no disk holds"
-    return f"{path} was not opened: what opens it was not read"
+        return sentence("{path} hangs on a secret of its owner, which no disk holds", path=path)
+    return sentence("{path} was not opened: what opens it was not read", path=path)

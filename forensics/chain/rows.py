@@ -7,6 +7,7 @@ from dataclasses import replace
 from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.recovery import OpenedBy, Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
+from forensics.language import sentence
 from forensics.tables.answer import Answer
 from forensics.tables.deleted_path import is_deleted
 from forensics.tables.key_chain import HangsOn, KeyChainRow
@@ -125,11 +126,14 @@ def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyC
     if row.broken_at != "key_file" or row.key_file != "absent":
         return row
     if found is not None:
-        return replace(row, reason=f"{NO_FILE_THERE}; the key lies in {found}")
+        return replace(row, reason=sentence("{no_file}; the key lies in {found}", no_file=NO_FILE_THERE, found=found))
     if copy is not None:
-        return replace(
-            row, reason=f"{NO_FILE_THERE}; {copy} has its public key, and does not open with what this disk holds"
+        reason = sentence(
+            "{no_file}; {copy} has its public key, and does not open with what this disk holds",
+            no_file=NO_FILE_THERE,
+            copy=copy,
         )
+        return replace(row, reason=reason)
     if row.recoverable is None and row.key_copy is None:
         return replace(row, reason=NO_FILE_THERE)
     return row

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from forensics.collectors.evidence import Evidence
 from forensics.dpapi.lsa import DpapiSystem
+from forensics.language import sentence
 from forensics.tables.secrets import SecretRow
 
 
@@ -31,7 +32,7 @@ def _row(row: SecretRow, evidence: Evidence, system: DpapiSystem) -> SecretRow:
         return row
     if not evidence.installation.hive_outcome("SYSTEM").is_there:
         return replace(row, outcome="not_examined")
-    reason = system.reason or "it is not a DPAPI_SYSTEM secret of version 1 and length 44"
-    message = f"DPAPI_SYSTEM ({row.generation}) does not open: {reason}"
+    reason = system.reason or sentence("it is not a DPAPI_SYSTEM secret of version 1 and length 44")
+    message = sentence("DPAPI_SYSTEM ({generation}) does not open: {reason}", generation=row.generation, reason=reason)
     evidence.installation.problem(row.source_path, "secret_unreadable", message)
     return replace(row, outcome="unreadable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.chain.credhist_told import History, told_history
+from forensics.language import joined, sentence
 from forensics.tables.secrets import MasterKeyRow, MissingSecret
 
 
@@ -16,30 +17,38 @@ def told_missing(row: MasterKeyRow, user: str) -> str:
     Returns:
         Parts of one sentence, without full stop.
     """
-    option = "--password" if "nt_hash" not in row.opens_with else "--password, or its NT hash by --nt-hash"
-    values = {"user": user, "key": row.domain_key_guid or "of unknown GUID", "option": option}
-    ways = [_WAYS[kind].format(**values) for kind in row.missing_secret]
-    if not ways:
-        return ""
-    return f"{', or '.join(ways)}; {'; '.join(_tried(row, user))}".rstrip("; ")
+    option = "--password" if "nt_hash" not in row.opens_with else sentence("--password, or its NT hash by --nt-hash")
+    ways = [_way(kind, user, option, row.domain_key_guid) for kind in row.missing_secret]
+    return joined(filter(None, [joined(ways, ", or "), *(_tried(row, user) if ways else ())]), "; ")
 
 
-_WAYS: dict[MissingSecret, str] = {
-    "password": "the password that {user} had when the master key was last protected ({option})",
-    "older_password": "an older password of {user}, of the time when the master key was last protected ({option})",
-    "domain_key": "the DPAPI backup key {key} of the domain (--domain-backup-key)",
-    "cloudap": "likely a secret that Windows has from the cloud (CloudAP), which cannot be given here",
-}
+def _way(kind: MissingSecret, user: str, option: str, key: str | None) -> str:
+    """Say what one secret is."""
+    if kind == "password":
+        return sentence(
+            "the password that {user} had when the master key was last protected ({option})", user=user, option=option
+        )
+    if kind == "older_password":
+        return sentence(
+            "an older password of {user}, of the time when the master key was last protected ({option})",
+            user=user,
+            option=option,
+        )
+    if kind == "domain_key":
+        if key is None:
+            return sentence("the DPAPI backup key of unknown GUID of the domain (--domain-backup-key)")
+        return sentence("the DPAPI backup key {key} of the domain (--domain-backup-key)", key=key)
+    return sentence("likely a secret that Windows has from the cloud (CloudAP), which cannot be given here")
 
 
 def _tried(row: MasterKeyRow, user: str) -> list[str]:
-    tried = []
+    tried: list[str] = []
     if row.given_password == "todays":
-        tried.append("the one given is today's, tested against SAM, and does not open it")
+        tried.append(sentence("the one given is today's, tested against SAM, and does not open it"))
     elif row.given_password == "cached":
-        tried.append("the one given is that of a sign-in here (cached credentials), and does not open it")
+        tried.append(sentence("the one given is that of a sign-in here (cached credentials), and does not open it"))
     elif row.given_password != "none":
-        tried.append(f"what was given for {user} does not open it")
+        tried.append(sentence("what was given for {user} does not open it", user=user))
     if "domain_key" in row.missing_secret and row.domain_key == "does_not_open":
         tried.append(_other_keys(row))
     if row.credhist is not None and row.missing_secret != ["cloudap"]:
@@ -50,9 +59,15 @@ def _tried(row: MasterKeyRow, user: str) -> list[str]:
 def _other_keys(row: MasterKeyRow) -> str:
     """Say which backup keys were tried, that one not among them."""
     if row.domain_key_from is not None:
-        where = f"in the directory of the domain controller {row.domain_key_from}"
-        return f"the backup key of that GUID {where} does not open it"
+        return sentence(
+            "the backup key of that GUID in the directory of the domain controller {controller} does not open it",
+            controller=row.domain_key_from,
+        )
     if row.domain_key_guid in row.domain_keys_given:
-        return "a backup key whose file is named for that GUID was given, and does not open it"
-    named = f", named for {', '.join(row.domain_keys_given)}," if row.domain_keys_given else ""
-    return f"the backup key given{named} does not open it: likely it is another one"
+        return sentence("a backup key whose file is named for that GUID was given, and does not open it")
+    if row.domain_keys_given:
+        return sentence(
+            "the backup key given, named for {names}, does not open it: likely it is another one",
+            names=", ".join(row.domain_keys_given),
+        )
+    return sentence("the backup key given does not open it: likely it is another one")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from forensics.chain.credhist_told import History, told_history
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.tables.secrets import GivenPassword, HeldSecret, OpenedWith, UnlockedBy
 
 _ENTRA = "S-1-12-1-"
 _OPENED: dict[OpenedWith | None, str] = {
-    "credhist": "a password older than the one given, to which CREDHIST leads, opens the key; the one given",
-    "empty_password": "the empty password opens the key, and",
-    "tbal": "the password that Windows kept to sign its user on after a restart (TBAL) opens the key, and",
+    "credhist": sentence("a password older than the one given, to which CREDHIST leads, opens the key; the one given"),
+    "empty_password": sentence("the empty password opens the key, and"),
+    "tbal": sentence("the password that Windows kept to sign its user on after a restart (TBAL) opens the key, and"),
 }
 _UNASKED = ("empty_password", "tbal")
-_GIVEN_OPENED = "the password given opens the key, and"
+_GIVEN_OPENED = sentence("the password given opens the key, and")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,58 +42,75 @@ def doubt_of_entra(owner_sid: str | None, by: UnlockedBy) -> str | None:
     """Say why what an examiner can bring does not open a master key of an Entra account; None for other accounts."""
     if owner_sid is None or not owner_sid.startswith(_ENTRA) or by not in ("nothing", "not_tried"):
         return None
-    return (
-        "the master key is that of an Entra account: likely it hangs on a secret that Windows has from Entra ID "
-        "(CloudAP), and neither a password nor the backup key of a domain opens it"
+    return sentence(
+        "the master key is that of an Entra account: likely it hangs on a secret that Windows has "
+        "from Entra ID (CloudAP), and neither a password nor the backup key of a domain opens it"
     )
 
 
 def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
     """Say what an opening of a user's master key leaves open, as far as the given password shows it."""
     if by == "password" and tried.given == "another" and tried.signs_in_online:
-        return (
-            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not the one in SAM. The account signs in as a "
-            "Microsoft account, of which SAM holds today's password only where Windows saw it: whether it is today's "
-            "is not known"
+        return sentence(
+            "{opened} is not the one in SAM. The account signs in as a Microsoft account, of which SAM "
+            "holds today's password only where Windows saw it: whether it is today's is not known",
+            opened=_OPENED.get(tried.opened_with, _GIVEN_OPENED),
         )
     if by == "password" and tried.given == "another":
-        leads = "; CREDHIST, which could lead to it, is not on this disk"
+        opened = _OPENED.get(tried.opened_with, _GIVEN_OPENED)
         if tried.history is None or tried.history.state != "absent":
-            leads = ", or where CREDHIST leads to it"
-        return (
-            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not today's in SAM: likely it was reset since, and "
-            f"Windows opens the key again only when the user has that password again{leads}"
+            return sentence(
+                "{opened} is not today's in SAM: likely it was reset since, and Windows opens the key again only when "
+                "the user has that password again, or where CREDHIST leads to it",
+                opened=opened,
+            )
+        return sentence(
+            "{opened} is not today's in SAM: likely it was reset since, and Windows opens the key again only when the "
+            "user has that password again; CREDHIST, which could lead to it, is not on this disk",
+            opened=opened,
         )
     if by == "password" and tried.given == "unknown" and tried.opened_with in _UNASKED:
-        return f"{_OPENED[tried.opened_with]} whether it is today's is not known: SAM does not tell"
+        return sentence(
+            "{opened} whether it is today's is not known: SAM does not tell", opened=_OPENED[tried.opened_with]
+        )
     if by == "nothing" and tried.only_hash:
-        return (
-            "the NT hash given does not open the master key: as that of a local account it hangs on another hash of "
-            "the password (SHA-1). Give the password"
+        return sentence(
+            "the NT hash given does not open the master key: as that of a local account it hangs on "
+            "another hash of the password (SHA-1). Give the password"
         )
     if by != "nothing" or tried.given == "none":
         return None
     if tried.signs_in_online:
-        which = "is today's (it fits SAM)" if tried.given == "todays" else "does not open the master key"
-        return (
-            f"the password given {which}; the account signs in as a Microsoft account, and likely the master key hangs "
-            "on a secret that Windows has from there (CloudAP), or is from before"
+        which = (
+            sentence("the password given is today's (it fits SAM)")
+            if tried.given == "todays"
+            else sentence("the password given does not open the master key")
+        )
+        return sentence(
+            "{which}; the account signs in as a Microsoft account, and likely the master key hangs on a secret that "
+            "Windows has from there (CloudAP), or is from before",
+            which=which,
         )
     if tried.given == "another":
-        return f"the password given is neither today's in SAM nor that of the master key{_and(tried.history)}"
-    older = f"Give the older password{_and(tried.history)}"
+        return _with(sentence("the password given is neither today's in SAM nor that of the master key"), tried.history)
+    older = _with(sentence("Give the older password"), tried.history)
     if tried.given == "todays":
-        return f"the password given is today's (it fits SAM); likely the master key is from before it was set. {older}"
-    if tried.given == "cached":
-        return (
-            "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "
-            f"from before it was set. {older}"
+        return sentence(
+            "the password given is today's (it fits SAM); likely the master key is from before it was set. {older}",
+            older=older,
         )
-    return (
-        "the password given does not open the master key: it is wrong, or likely it is today's password and the master "
-        f"key is from before it was set. {older}"
+    if tried.given == "cached":
+        return sentence(
+            "the password given is that of a sign-in here (it fits the cached credentials); likely the "
+            "master key is from before it was set. {older}",
+            older=older,
+        )
+    return sentence(
+        "the password given does not open the master key: it is wrong, or likely it is today's "
+        "password and the master key is from before it was set. {older}",
+        older=older,
     )
 
 
-def _and(history: History | None) -> str:
-    return "" if history is None else f"; {told_history(history)}"
+def _with(said: str, history: History | None) -> str:
+    return said if history is None else joined([said, told_history(history)], "; ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from forensics.language import sentence
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
@@ -11,70 +12,92 @@ from forensics.tables.secrets import MasterKeyRow
 _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
     (
         {"private_key": "needs_pin", "provider_kind": "smart_card"},
-        "the key is on a smart card, which no disk shows",
+        sentence("the key is on a smart card, which no disk shows"),
     ),
-    ({"private_key": "needs_pin"}, "the key asks for a PIN or password of its own, which is not on the disk"),
+    ({"private_key": "needs_pin"}, sentence("the key asks for a PIN or password of its own, which is not on the disk")),
     (
         {"private_key": "sealed_tpm"},
-        "the key is sealed by a TPM, real or virtual, and opens with that one only",
+        sentence("the key is sealed by a TPM, real or virtual, and opens with that one only"),
     ),
-    ({"private_key": "sealed_vbs"}, "the key is sealed by VBS to its machine: it opens there and nowhere else"),
-    ({"provider_kind": "other"}, "the key is kept by a provider that this tool cannot look into"),
-    ({"key_file": "not_examined"}, "the key file could not be looked for or read in this source"),
+    (
+        {"private_key": "sealed_vbs"},
+        sentence("the key is sealed by VBS to its machine: it opens there and nowhere else"),
+    ),
+    ({"provider_kind": "other"}, sentence("the key is kept by a provider that this tool cannot look into")),
+    ({"key_file": "not_examined"}, sentence("the key file could not be looked for or read in this source")),
     (
         {"unlocked_by": "nothing", "scope": "user", "domain_key": "does_not_open", "has_key_of_controller": "yes"},
-        "the user's DPAPI master key is there, but the domain backup key that it names, from the disk of a domain "
-        "controller, does not open it: likely the copy for the domain in it is damaged",
+        sentence(
+            "the user's DPAPI master key is there, but the domain backup key that it names, from the "
+            "disk of a domain controller, does not open it: likely the copy for the domain in it is "
+            "damaged"
+        ),
     ),
     (
         {"unlocked_by": "nothing", "scope": "user", "domain_key": "does_not_open"},
-        "the user's DPAPI master key is there, but neither a password nor the domain backup key given opens it: that "
-        "is not the key of its domain section",
+        sentence(
+            "the user's DPAPI master key is there, but neither a password nor the domain backup key "
+            "given opens it: that is not the key of its domain section"
+        ),
     ),
     (
         {"unlocked_by": "nothing", "scope": "user", "has_domain_section": "no"},
-        "the user's DPAPI master key is there, but no password given opens it. It has no copy for a domain",
+        sentence("the user's DPAPI master key is there, but no password given opens it. It has no copy for a domain"),
     ),
     (
         {"unlocked_by": "nothing", "scope": "user"},
-        "the user's DPAPI master key is there, but no password or domain backup key given opens it",
+        sentence("the user's DPAPI master key is there, but no password or domain backup key given opens it"),
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present", "scope": "user", "has_domain_section": "no"},
-        "the key file and its DPAPI master key are there; what could open them was not given: the user's password "
-        "(--password). The master key has no copy for a domain",
+        sentence(
+            "the key file and its DPAPI master key are there; what could open them was not given: the "
+            "user's password (--password). The master key has no copy for a domain"
+        ),
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present", "scope": "user"},
-        "the key file and its DPAPI master key are there; nothing that could open them was given: the user's "
-        "password (--password) or the domain's backup key (--domain-backup-key)",
+        sentence(
+            "the key file and its DPAPI master key are there; nothing that could open them was given: "
+            "the user's password (--password) or the domain's backup key (--domain-backup-key)"
+        ),
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present"},
-        "the key file and its DPAPI master key are there; the DPAPI_SYSTEM secret that opens them (hives SYSTEM "
-        "and SECURITY) could not be had from this source",
+        sentence(
+            "the key file and its DPAPI master key are there; the DPAPI_SYSTEM secret that opens them "
+            "(hives SYSTEM and SECURITY) could not be had from this source"
+        ),
     ),
     (
         {"master_key": "not_examined", "names_master_key": "yes"},
-        "the key file is there; the DPAPI master key that encrypts it could not be looked for or read in this source",
+        sentence(
+            "the key file is there; the DPAPI master key that encrypts it could not be looked for or "
+            "read in this source"
+        ),
     ),
     (
         {"private_key": "proved", "scope": "user", "key_file": "other_machine_guid"},
-        "the key opens, and its file is named for another MachineGuid: whether Windows looks at such a file of a user "
-        "is not published",
+        sentence(
+            "the key opens, and its file is named for another MachineGuid: whether Windows looks at such "
+            "a file of a user is not published"
+        ),
     ),
     (
         {"private_key": "proved", "public_key": "not_examined", "has_certificate": "yes"},
-        "the key opens; whether it is the certificate's is not known: that one's public key is of a kind not modelled",
+        sentence(
+            "the key opens; whether it is the certificate's is not known: that one's public key is of a "
+            "kind not modelled"
+        ),
     ),
     (
         {"private_key": "not_examined", "master_key": "present"},
-        "the key's DPAPI blob opens; what is in it was not checked, since that would take too long",
+        sentence("the key's DPAPI blob opens; what is in it was not checked, since that would take too long"),
     ),
 )
 """What an undecided chain was found to be, with what that means; the first that fits counts."""
 
-ANY_OTHER = "the evidence in this source does not decide it"
+ANY_OTHER = sentence("the evidence in this source does not decide it")
 REASONS = frozenset({ANY_OTHER, *(reason for _, reason in _REASONS)})
 """Everything that :func:`why_undecided` says."""
 

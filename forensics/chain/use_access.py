@@ -27,6 +27,7 @@ from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.access_check import AUTHENTICATED_USERS, EVERYONE, SYSTEM, Token
 from forensics.formats.shut_out import ShutOut, what_shuts_out
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.key_chain import ChainLink, KeyChainRow, KeyVerdict
 from forensics.tables.use import CertificateUseRow, ConsumerName, KeyAccess, OpensBrokenAt
@@ -49,12 +50,12 @@ _SERVED_BY_LSASS: frozenset[ConsumerName] = frozenset(
     ("http.sys", "IIS", "IIS Web Management Service", "WinRM", "SSTP", "LDAPS", "WSUS")
 )
 """Consumers of which LSASS itself does TLS, the process in which CNG Key Isolation is."""
-_LSASS_MAY_NEED_IT = (
+_LSASS_MAY_NEED_IT = sentence(
     "CNG Key Isolation (KeyIso) does not start, and whether LSASS, which does TLS for this, needs it is not published"
 )
-_SYSTEM_MAY_FIND_IT = (
-    "KEY_PROV_INFO lacks the machine-keyset flag, and the key lies among the machine's; SYSTEM was seen to open such "
-    "keys all the same"
+_SYSTEM_MAY_FIND_IT = sentence(
+    "KEY_PROV_INFO lacks the machine-keyset flag, and the key lies among the machine's; SYSTEM "
+    "was seen to open such keys all the same"
 )
 _CRYPTOAPI_ONLY: frozenset[ConsumerName] = frozenset({"SCOM agent"})
 _KINDS = ("cng", "capi")
@@ -146,14 +147,13 @@ class UseAccess:
         if use.container:
             return self._of_container(use, use.container, caller)
         if use.thumbprint is None and use.sha256 is None:
-            return _Answer(None, "this disk does not tell which certificate it uses")
-        store = f"in store {use.store}" if use.store else "in any store"
+            return _Answer(None, sentence("this disk does not tell which certificate it uses"))
         was_seen = (
             use.present is not None if use.store else self._judge.evidence.installation.coverage.saw_store().is_whole
         )
         if not was_seen:
-            return _Answer(None, f"whether the certificate is {store} is not known: that was not seen whole")
-        return _Answer(None, f"the certificate is not {store} on this disk, so nothing leads to its key")
+            return _Answer(None, _unseen(use.store))
+        return _Answer(None, _not_there(use.store))
 
     def _certificate(self, use: CertificateUseRow) -> CertificateEvidence | None:
         """Return the certificate that a use is of: where one lies in several stores, the one it was read from."""
@@ -176,7 +176,9 @@ class UseAccess:
         if own is None:
             elsewhere = certificate.row.store_scope in HANDED_OUT
             where = (
-                "its key lies where the policy was made" if elsewhere else "nothing says that its key should be here"
+                sentence("its key lies where the policy was made")
+                if elsewhere
+                else sentence("nothing says that its key should be here")
             )
             return _Answer(None, where)
         if caller is None:
@@ -207,10 +209,13 @@ class UseAccess:
         if use.account_name and own.verdict == "usable" and set(depends) == _ACCESS and _lets_anybody_in(own.file):
             return _Answer(own, "", opens="usable")
         if use.account_name:
-            who = f"{use.account_name} is no account that this disk knows by its SID"
+            who = sentence(
+                "{name} is no account that this disk knows by its SID, so whether that may is not known",
+                name=use.account_name,
+            )
         else:
-            who = "this disk does not tell which account opens the key"
-        return _Answer(own, f"{who}, so whether that may is not known")
+            who = sentence("this disk does not tell which account opens the key, so whether that may is not known")
+        return _Answer(own, who)
 
     def _of_container(self, use: CertificateUseRow, container: str, caller: Caller | None) -> _Answer:
         """A key of the computer's that a consumer names without a certificate; CNG looks among its own first."""
@@ -221,8 +226,12 @@ class UseAccess:
             links = self._judge.file_links(file, caller)
             return self._of_unknown(use, links, _ACCESS) if caller is None else self._told(use, links, file)
         if all(index.was_examined(kind, _MACHINE_KEYS) for kind in _KINDS):
-            return _Answer(None, f"there is no key container {container} on this disk", "key_file")
-        return _Answer(None, f"where the key container {container} would lie was not seen whole")
+            return _Answer(
+                None, sentence("there is no key container {container} on this disk", container=container), "key_file"
+            )
+        return _Answer(
+            None, sentence("where the key container {container} would lie was not seen whole", container=container)
+        )
 
     def _told(self, use: CertificateUseRow, links: Links, file: KeyFileEvidence | None) -> _Answer:
         broken_at = links.broken_at
@@ -252,19 +261,47 @@ class UseAccess:
 
     def _other_key_set(self, file: KeyFileEvidence | None, caller: Caller) -> str:
         who = self._judge.names.with_sid(caller.sid, caller.name)
-        reason = f"KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys"
         if file is None:
-            return f"{reason}, and the key is not there"
+            return sentence(
+                "KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys, and the key is not "
+                "there",
+                who=who,
+            )
         if file.row.scope == "machine":
-            return f"{reason}; the key lies among the machine's"
+            return sentence(
+                "KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys; the key lies among "
+                "the machine's",
+                who=who,
+            )
         owner = self._judge.names.of(file.row.owner_sid) if file.row.owner_sid else None
-        return f"{reason}; the key lies among those of {owner or file.row.owner_sid}"
+        return sentence(
+            "KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys; the key lies among those "
+            "of {owner}",
+            who=who,
+            owner=owner or file.row.owner_sid,
+        )
 
     def _links(self, certificate: CertificateEvidence, caller: Caller | None) -> Links | None:
         key = (id(certificate), caller)
         if key not in self._judged:
             self._judged[key] = self._judge.certificate_links(certificate, caller)
         return self._judged[key]
+
+
+def _unseen(store: str | None) -> str:
+    if store:
+        return sentence(
+            "whether the certificate is in store {store} is not known: that was not seen whole", store=store
+        )
+    return sentence("whether the certificate is in any store is not known: that was not seen whole")
+
+
+def _not_there(store: str | None) -> str:
+    if store:
+        return sentence(
+            "the certificate is not in store {store} on this disk, so nothing leads to its key", store=store
+        )
+    return sentence("the certificate is not in any store on this disk, so nothing leads to its key")
 
 
 def _is_of(use: CertificateUseRow, certificate: CertificateEvidence) -> bool:
@@ -280,9 +317,15 @@ def _refused(use: CertificateUseRow, certificate: CertificateEvidence, links: Li
     if link is None:
         return None
     if use.consumer in _CRYPTOAPI_ONLY and link.provider_type == 0:
-        return f"{use.consumer} takes keys of CryptoAPI only, and {link.provider!r} is reached through CNG"
+        return sentence(
+            "{consumer} takes keys of CryptoAPI only, and {provider!r} is reached through CNG",
+            consumer=use.consumer,
+            provider=link.provider,
+        )
     if use.consumer in _TLS_SERVERS and links.kind == "capi" and link.provider_type and link.key_spec == _AT_SIGNATURE:
-        return "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
+        return sentence(
+            "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
+        )
     return None
 
 

@@ -10,6 +10,7 @@ from forensics.dpapi.dpapi import OpenedBlob
 from forensics.dpapi.second_opinion import second_blob, second_domain_section, second_master_key
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import Outcome
 
@@ -23,7 +24,9 @@ def check_witness() -> None:
     if find_spec("impacket") is None:
         raise SourceError(
             "no_witness",
-            "the second opinion is impacket's, which is not installed: pip install 'keymortem[second-opinion]'",
+            sentence(
+                "the second opinion is impacket's, which is not installed: pip install 'keymortem[second-opinion]'"
+            ),
         )
 
 
@@ -42,11 +45,11 @@ class Witness:
     def master_key(self, path: str, prekey: bytes, key: bytes | None, raw: bytes | None = None) -> None:
         """Repeat the opening of a master key file with one pre-key; its bytes, if not given, are read again."""
         raw = self._installation.read(path).data if raw is None else raw
-        self._record(path, "master key", second_master_key(raw, prekey, key))
+        self._record(path, sentence("master key"), second_master_key(raw, prekey, key))
 
     def domain_section(self, path: str, file: MasterKeyFile, domain_key: DomainBackupKey, key: bytes | None) -> None:
         """Repeat the opening of a master key file's domain section with one backup key."""
-        self._record(path, "master key", second_domain_section(file, domain_key, key))
+        self._record(path, sentence("master key"), second_domain_section(file, domain_key, key))
 
     def blob(self, path: str, blob: DpapiBlob, master_key: bytes, entropy: bytes, opened: OpenedBlob) -> None:
         """Repeat the opening of a DPAPI blob."""
@@ -57,9 +60,15 @@ class Witness:
         self.asked += 1
         self.agreed += opinion == "agrees"
         if opinion == "disagrees":
-            self._installation.problem(path, "second_opinion", f"impacket disagrees about this {what}")
+            self._installation.problem(
+                path, "second_opinion", sentence("impacket disagrees about this {what}", what=what)
+            )
 
     def report(self) -> None:
         """Say in coverage how much of what was asked impacket could confirm."""
-        detail = f"impacket agrees with {self.agreed} of {self.asked} openings; what it cannot judge counts as neither"
+        detail = sentence(
+            "impacket agrees with {agreed} of {asked} openings; what it cannot judge counts as neither",
+            agreed=self.agreed,
+            asked=self.asked,
+        )
         self._installation.coverage.tell("proof", "second opinion", Outcome("present", detail), "impacket")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.formats.private_key import DsaPrivateKey, PrivateKey, RsaPrivateKey
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 
 MAX_WORK = 5_000_000
@@ -54,7 +55,9 @@ class Work:
             return True
         if not self._told:
             self._told = True
-            message = "trying the keys of this disk costs too much: this one and further costly ones are not tried"
+            message = sentence(
+                "trying the keys of this disk costs too much: this one and further costly ones are not tried"
+            )
             self._installation.problem(path, "too_much_work", message)
         return False
 

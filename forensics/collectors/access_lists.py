@@ -8,6 +8,7 @@ from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import how, kind_of
+from forensics.language import sentence
 from forensics.sources.installation import Installation, outcome_of
 
 _LONGEST_KEPT = 1 << 10
@@ -35,6 +36,6 @@ def read_access_list(installation: Installation, item: Entry | str) -> tuple[Sec
     except (NotFound, Unreadable, OSError) as error:
         return None, outcome_of(error).why
     except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
-        message = f"reading its access list failed {how(error)}"
+        message = sentence("reading its access list failed {how}", how=how(error))
         installation.problem(path, kind_of(error), message)
         return None, message

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.authority import CaRow, CaType, StoreFound
@@ -60,7 +61,7 @@ def _row(system: RegistryView, service: str, key: Key) -> CaRow:
     value = system.value(key, "EndorsementKeyListDirectories")
     directories = [] if value is None else value.texts or ([value.text] if value.text else [])
     if len(directories) > MAX_DIRECTORIES:
-        message = f"only the first {MAX_DIRECTORIES} folders are looked at"
+        message = sentence("only the first {max_directories} folders are looked at", max_directories=MAX_DIRECTORIES)
         system.cut(key, message, value="EndorsementKeyListDirectories")
     return CaRow(
         machine_id=system.installation.machine_id,

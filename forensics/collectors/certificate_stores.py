@@ -14,6 +14,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.coverage import FURTHER_CERTIFICATES, OWN_CERTIFICATES
@@ -84,7 +85,11 @@ def collect_elements(installation: Installation, profiles: Sequence[Profile]) ->
     for count, element in enumerate(_elements(installation, profiles)):
         left -= len(element.data)
         if count >= MAX_ELEMENTS or left < 0:
-            message = f"not all certificates are read: at most {MAX_ELEMENTS}, or {MAX_TOTAL_SIZE} bytes of them"
+            message = sentence(
+                "not all certificates are read: at most {max_elements}, or {max_total_size} bytes of them",
+                max_elements=MAX_ELEMENTS,
+                max_total_size=MAX_TOTAL_SIZE,
+            )
             installation.problem(element.source_path, "too_many", message)
             _cover_the_rest(installation, element.source_path, message)
             return
@@ -136,7 +141,7 @@ def _stores(
     left = MAX_ELEMENTS
     for store in stores:
         if left <= 0:
-            message = f"only the first {MAX_ELEMENTS} certificates were read"
+            message = sentence("only the first {max_elements} certificates were read", max_elements=MAX_ELEMENTS)
             view.installation.problem(view.where(root), "too_many", message)
             _cover_the_rest(view.installation, view.where(root), message)
             return
@@ -177,16 +182,22 @@ def cover_unreadable(
         state: What came of reading it.
     """
     if _SHA1_NAME.fullmatch(name):
-        installation.coverage.tell(UNREADABLE_AREA, name.upper(), Outcome(state, f"store {store}"), source_path)
+        installation.coverage.tell(
+            UNREADABLE_AREA, name.upper(), Outcome(state, sentence("store {store}", store=store)), source_path
+        )
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:
     with guard(view.installation, view.where(element, "Blob")):
         value = element.value("Blob")
         if value is None or not value.data:
-            raise FormatError("no_blob", 0, "the certificate's key has no Blob value, or an empty one")
+            raise FormatError("no_blob", 0, sentence("the certificate's key has no Blob value, or an empty one"))
         if len(value.data) > MAX_ELEMENT_SIZE:
-            message = f"{len(value.data)} bytes; at most {MAX_ELEMENT_SIZE} are expected of a certificate"
+            message = sentence(
+                "{count} bytes; at most {max_element_size} are expected of a certificate",
+                count=len(value.data),
+                max_element_size=MAX_ELEMENT_SIZE,
+            )
             raise FormatError("too_large", 0, message)
         return value.data
     return None
@@ -200,8 +211,17 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
         installation.coverage.tell("folder", name, listing.outcome, path)
     files = [entry for entry in listing.entries if not entry.is_dir]
     if len(files) > MAX_ELEMENTS:
-        message = f"only the first {MAX_ELEMENTS} of {len(files)} certificates were read"
-        installation.cut("folder", f"{OWN_CERTIFICATES} {profile.sid or profile.path}", path, message)
+        message = sentence(
+            "only the first {max_elements} of {count} certificates were read",
+            max_elements=MAX_ELEMENTS,
+            count=len(files),
+        )
+        installation.cut(
+            "folder",
+            f"{OWN_CERTIFICATES} {profile.sid or profile.path}",
+            path,
+            message,
+        )
     for entry in files[:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
         if not content.outcome.is_there:

@@ -20,6 +20,7 @@ from forensics.formats.cert_element import parse_cert_element
 from forensics.formats.certificate import Certificate, CertificateParser
 from forensics.formats.errors import FormatError
 from forensics.formats.key_prov_info import parse_key_prov_info
+from forensics.language import sentence
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.certificate import CertificateRow
 
@@ -47,11 +48,11 @@ def collect_certificates(installation: Installation, profiles: Sequence[Profile]
 
 def _read(installation: Installation, parser: CertificateParser, element: Element) -> CertificateEvidence:
     if not element.data:
-        raise FormatError("empty", 0, "the store element has no content")
+        raise FormatError("empty", 0, sentence("the store element has no content"))
     parsed = parse_cert_element(element.data)
     der = parsed.certificate
     if der is None:
-        raise FormatError("no_certificate", len(element.data), "the store element holds no certificate")
+        raise FormatError("no_certificate", len(element.data), sentence("the store element holds no certificate"))
     row = CertificateRow(
         machine_id=installation.machine_id,
         thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
@@ -64,7 +65,11 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
         source_time=element.source_time,
     )
     if _SHA1_NAME.fullmatch(element.name) and element.name.upper() != row.thumbprint:
-        message = f"named {element.name.upper()}, but the certificate inside has the SHA-1 {row.thumbprint}"
+        message = sentence(
+            "named {upper}, but the certificate inside has the SHA-1 {thumbprint}",
+            upper=element.name.upper(),
+            thumbprint=row.thumbprint,
+        )
         installation.doubt(element.source_path, "other_thumbprint", message)
     if element.store.lower() in _EK_STORES:
         row.der = base64.b64encode(der).decode("ascii")
@@ -122,7 +127,9 @@ def _add_link(installation: Installation, evidence: CertificateEvidence, data: b
         link = parse_key_prov_info(data)
     except FormatError as error:
         evidence.link_error = error
-        installation.problem(row.source_path, error.kind, f"KEY_PROV_INFO: {error.message}", error.offset)
+        installation.problem(
+            row.source_path, error.kind, sentence("KEY_PROV_INFO: {message}", message=error.message), error.offset
+        )
         return
     evidence.link = link
     row.container, row.provider = link.container, link.provider

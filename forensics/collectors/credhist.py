@@ -5,6 +5,7 @@ from __future__ import annotations
 from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry
 from forensics.formats.credhist import CredHist, parse_credhist
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
@@ -50,8 +51,8 @@ def read_credhist(installation: Installation, protect: str) -> FoundCredHist:
         for error in parsed.problems:
             installation.problem(entry.path, error.kind, error.message, error.offset)
     if parsed is None:
-        return FoundCredHist(entry.path, Outcome("unreadable", "the file CREDHIST is damaged"))
-    damaged = Outcome("partial", "a part of the file CREDHIST is damaged") if parsed.problems else PRESENT
+        return FoundCredHist(entry.path, Outcome("unreadable", sentence("the file CREDHIST is damaged")))
+    damaged = Outcome("partial", sentence("a part of the file CREDHIST is damaged")) if parsed.problems else PRESENT
     return FoundCredHist(entry.path, damaged, parsed)
 
 

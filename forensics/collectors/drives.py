@@ -12,6 +12,7 @@ from forensics.collectors.profiles import tree_path
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.lack_of_memory import how
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.sources.link_targets import collected_drives
@@ -88,7 +89,9 @@ class Drives:
         on_drive = _PATH.fullmatch(stored.replace("/", "\\").rstrip("\\"))
         if on_drive is None:
             is_share = stored.replace("/", "\\").startswith("\\\\")
-            return Elsewhere("lies on a share" if is_share else "is a path that cannot be followed here")
+            return Elsewhere(
+                sentence("lies on a share") if is_share else sentence("is a path that cannot be followed here")
+            )
         letter, inside = on_drive[1].upper(), on_drive[2].replace("\\", "/")
         if letter not in self._found:
             self._found[letter] = self._drive(letter)
@@ -102,12 +105,12 @@ class Drives:
         if not installation.tree.complete:
             root = next((path for name, path in collected_drives(installation) if name == letter), None)
             if root is None:
-                return Elsewhere(f"lies on drive {letter}, which was not collected")
+                return Elsewhere(sentence("lies on drive {letter}, which was not collected", letter=letter))
             return Drive(installation, letter, root)
         volume = installation.mounted.of_letter(letter)
         if isinstance(volume, NoVolume):
-            why = volume.why or "no volume that is examined is known to be that"
-            return Elsewhere(f"lies on drive {letter}, and {why}")
+            why = volume.why or sentence("no volume that is examined is known to be that")
+            return Elsewhere(sentence("lies on drive {letter}, and {why}", letter=letter, why=why))
         return self._on_volume(letter, volume)
 
     def _on_volume(self, letter: str, volume: DiskVolume) -> Drive | Elsewhere:
@@ -121,7 +124,14 @@ class Drives:
                 )
                 return Drive(reader, letter, volume=volume)
             except (NotFound, Unreadable) as reason:
-                why = str(reason)
+                why = said_by(reason)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                why = f"opening it failed {how(error)}"
-        return Elsewhere(f"lies on drive {letter}, {volume.name}, which was not searched: {why}")
+                why = sentence("opening it failed {how}", how=how(error))
+        return Elsewhere(
+            sentence(
+                "lies on drive {letter}, {name}, which was not searched: {why}",
+                letter=letter,
+                name=volume.name,
+                why=why,
+            )
+        )

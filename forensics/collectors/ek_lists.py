@@ -18,6 +18,7 @@ from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry
 from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, system_sids
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow, EntryFault
@@ -73,7 +74,7 @@ def _folder(installation: Installation, authority: CaRow, configured: str) -> Ca
     )
     row.path, row.detail = _in_tree(installation, configured)
     if row.path is None:
-        name = f"list of endorsement keys {configured}"
+        name = sentence("list of endorsement keys {configured}", configured=configured)
         not_here = Outcome("not_examined", row.detail)
         installation.coverage.tell("folder", name, not_here, f"{row.source_path} {configured}")
         return row
@@ -96,7 +97,7 @@ def _in_tree(installation: Installation, configured: str) -> tuple[str | None, s
     text = configured.strip().rstrip("\\/")
     lower = text.lower()
     if text.startswith(("\\\\", "//")):
-        return None, "a share of the network is not on this disk"
+        return None, sentence("a share of the network is not on this disk")
     for variable in ("%systemroot%", "%windir%"):
         if lower.startswith(f"{variable}\\"):
             return installation.in_windows(_slashes(text[len(variable) :])), None
@@ -104,9 +105,9 @@ def _in_tree(installation: Installation, configured: str) -> tuple[str | None, s
         return installation.on_drive(_slashes(text[len("%systemdrive%") :])), None
     drive = _DRIVE.match(text)
     if drive is None:
-        return None, "no full path of a local folder"
+        return None, sentence("no full path of a local folder")
     if f"{drive[1].upper()}:" != (system_drive(installation) or USUAL_DRIVE):
-        return None, f"drive {drive[1].upper()}: is not the drive of this Windows"
+        return None, sentence("drive {upper}: is not the drive of this Windows", upper=drive[1].upper())
     return installation.on_drive(_slashes(drive[2])), None
 
 
@@ -120,8 +121,15 @@ def _entries(installation: Installation, folder: CaEkListRow, room: int) -> Iter
     entries = installation.listing(folder.path).entries
     folder.entries, folder.well_formed, folder.complete = len(entries), 0, len(entries) <= room
     if not folder.complete:
-        message = f"{len(entries)} entries; at most {MAX_ENTRIES} of all lists are read"
-        installation.cut("folder", f"list of endorsement keys {folder.configured}", folder.path, message)
+        message = sentence(
+            "{count} entries; at most {max_entries} of all lists are read", count=len(entries), max_entries=MAX_ENTRIES
+        )
+        installation.cut(
+            "folder",
+            f"list of endorsement keys {folder.configured}",
+            folder.path,
+            message,
+        )
     for entry in entries[:room]:
         row = _entry(folder, entry)
         folder.well_formed += row.fault is None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.event import EventRow
 from forensics.tables.machine import MachineRow
@@ -30,8 +31,17 @@ def fill_identity(installation: Installation, machine: MachineRow, events: list[
 
 
 def _tell(installation: Installation, what: str, row: EventRow) -> None:
-    detail = f"read from event {row.event_id} of {row.provider}, as its hive was not there"
-    installation.coverage.tell("file", what, Outcome("present", detail), f"{row.source_path}, record {row.record_id}")
+    detail = sentence(
+        "read from event {event_id} of {provider}, as its hive was not there",
+        event_id=row.event_id,
+        provider=row.provider,
+    )
+    installation.coverage.tell(
+        "file",
+        what,
+        Outcome("present", detail),
+        sentence("{source_path}, record {record_id}", source_path=row.source_path, record_id=row.record_id),
+    )
 
 
 def _newest(rows: Iterable[EventRow]) -> EventRow | None:

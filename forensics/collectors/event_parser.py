@@ -22,6 +22,7 @@ from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
 from forensics.formats.evtx import CHUNK_SIZE, log_of
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_MEMORY = 512 << 20
@@ -45,10 +46,10 @@ _PATIENCE = 3
 
 _RECORD, _BROKEN, _PANIC, _TOO_MUCH, _END = b"r", b"b", b"p", b"m", b"e"
 _GAVE_UP = {
-    _PANIC: "the parser gave up on a part of the event log",
-    _TOO_MUCH: "records of the event log unfold to many times their size",
+    _PANIC: sentence("the parser gave up on a part of the event log"),
+    _TOO_MUCH: sentence("records of the event log unfold to many times their size"),
 }
-_ENDED = "the parser took too much time or memory for a part of the event log, and was ended"
+_ENDED = sentence("the parser took too much time or memory for a part of the event log, and was ended")
 
 
 class Log(Protocol):

@@ -24,6 +24,7 @@ from forensics.formats.evtx import (
     has_chunk_magic,
     is_unused,
 )
+from forensics.language import joined, said_by, sentence
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.event import EventRow
 from forensics.tables.outcome import Outcome
@@ -131,7 +132,9 @@ class _LogReader:
     def finished(self) -> list[EventRow]:
         """Return the rows, in the order of their record numbers, and tell what was read of the log."""
         if self._unread:
-            self._problem("too_much_work", "too many parts of the event logs end their parser: no more is read", None)
+            self._problem(
+                "too_much_work", sentence("too many parts of the event logs end their parser: no more is read"), None
+            )
         self._keep_newest()
         self._installation.coverage.tell("log", self._name, self._outcome(), self._path)
         return self._rows
@@ -147,14 +150,23 @@ class _LogReader:
 
     def _detail(self) -> str | None:
         """Say what of the log is missing, if anything is."""
-        parts = [f"damaged parts: {self._damaged}"] if self._damaged else []
+        parts: list[str] = [sentence("damaged parts: {damaged}", damaged=self._damaged)] if self._damaged else []
         if self._unread:
-            parts.append("not read to its end, since too many parts of this computer's event logs end their parser")
+            parts.append(
+                sentence("not read to its end, since too many parts of this computer's event logs end their parser")
+            )
         if self._dropped:
             often = ", ".join(f"{provider} {event_id}" for provider, event_id in sorted(self._cut_kinds)[:_MOST_NAMED])
             kept = len(self._rows)
-            parts.append(f"{kept} of {kept + self._dropped} records; the oldest of these were left out: {often}")
-        return "; ".join(parts) or self._cut
+            parts.append(
+                sentence(
+                    "{kept} of {all} records; the oldest of these were left out: {often}",
+                    kept=kept,
+                    all=kept + self._dropped,
+                    often=often,
+                )
+            )
+        return joined(parts, "; ") or self._cut
 
     def read(self, stream: BinaryIO, parser: Parser) -> None:
         """Read the whole log; what may be wanted of it is given to the parser."""
@@ -187,7 +199,10 @@ class _LogReader:
                     yield offset + start, chunk
             offset += len(block)
             if offset >= MAX_CHUNKS * CHUNK_SIZE:
-                message = f"only the first {MAX_CHUNKS * CHUNK_SIZE >> 30} GiB of the event log were read"
+                message = sentence(
+                    "only the first {max_chunks} GiB of the event log were read",
+                    max_chunks=MAX_CHUNKS * CHUNK_SIZE >> 30,
+                )
                 self._problem("too_large", message, offset)
                 return
 
@@ -196,8 +211,8 @@ class _LogReader:
         try:
             return stream.read(_READ_AHEAD * CHUNK_SIZE)
         except NotObtained as error:
-            self._cut = self._cut or str(error)
-            self._problem(error.kind, f"the event log was read up to here: {error}", offset)
+            self._cut = self._cut or said_by(error)
+            self._problem(error.kind, sentence("the event log was read up to here: {error}", error=error), offset)
             return b""
 
     def _check(self, chunk: bytes, offset: int) -> bool:
@@ -221,7 +236,7 @@ class _LogReader:
                 if record is not None:
                     self._row(record)
                 elif offset is None:
-                    self._broken("bad_record", "a record of the event log cannot be read", None)
+                    self._broken("bad_record", sentence("a record of the event log cannot be read"), None)
         self.failure = self.failure or guarded.failure
         if failure is not None:
             self._broken("bad_record", failure, offset)
@@ -239,7 +254,7 @@ class _LogReader:
         try:
             event = json.loads(record)["Event"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            self._broken("bad_record", "a record of the event log is not what records are", None)
+            self._broken("bad_record", sentence("a record of the event log is not what records are"), None)
             return
         system = system_part(event) if isinstance(event, dict) else None
         if system is None:
@@ -281,7 +296,11 @@ class _LogReader:
 
             fields = event_fields(event)
             if fields.is_cut:
-                self._problem("too_many", f"only the first {MAX_FIELDS} fields of an event are kept", None)
+                self._problem(
+                    "too_many",
+                    sentence("only the first {max_fields} fields of an event are kept", max_fields=MAX_FIELDS),
+                    None,
+                )
             if len(self._said) < _MOST_SAID and len(own) < _LONGEST_SAID:
                 self._said[own] = fields
         return fields
@@ -291,9 +310,10 @@ class _LogReader:
         if len(self._rows) <= MAX_ROWS:
             return
         if not self._dropped:
-            message = (
-                f"more than {MAX_ROWS} records of this event log bear on keys; of the most frequent providers and IDs "
-                "the oldest were left out"
+            message = sentence(
+                "more than {max_rows} records of this event log bear on keys; of the most frequent providers "
+                "and IDs the oldest were left out",
+                max_rows=MAX_ROWS,
             )
             self._problem("too_many", message, None)
         # What is repeated all day must not push out the few records that matter.

@@ -18,6 +18,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.formats.sam import SamMaterial
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
@@ -92,7 +93,11 @@ class KeyFileEvidence:
         made_by, looks = _PROVIDERS[self.row.kind], _PROVIDERS[self.looked_for_as]
         if made_by == looks:
             return None
-        return f"it is a key file of {made_by} in a folder of {looks}, where {made_by} does not look"
+        return sentence(
+            "it is a key file of {made_by} in a folder of {looks}, where {made_by} does not look",
+            made_by=made_by,
+            looks=looks,
+        )
 
 
 _PROVIDERS: dict[KeyFileKind, str] = {"capi": "CryptoAPI (CAPI)", "cng": "CNG", "tpm": "TPM keys"}

@@ -9,6 +9,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFollowed, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -45,13 +46,13 @@ def guard(installation: Installation, path: str) -> Iterator[Guarded]:
     except (SourceError, NotFound, Unreadable) as error:
         guarded.failure = outcome_of(error)
         # A link is told once, however much would lie behind it.
-        installation.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, str(error))
+        installation.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, said_by(error))
     except OSError as error:
         guarded.failure = outcome_of(error)
         installation.problem(path, NotObtained.kind, guarded.failure.why or "")
     except Exception as error:
         # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
         # A lack of memory here says nothing of what lies there.
-        message = f"reading failed {how(error)}"
+        message = sentence("reading failed {how}", how=how(error))
         guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
         installation.problem(path, kind_of(error), message)

@@ -14,6 +14,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import PublicKey
 from forensics.lack_of_memory import suppressed
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind
 
@@ -85,7 +86,7 @@ def content_of(tree: Tree, entry: Entry) -> bytes:
     with tree.open(entry) as stream:
         data = stream.read(_MOST_LOOKED_AT + 1)
     if len(data) > _MOST_LOOKED_AT:
-        raise FormatError("too_large", _MOST_LOOKED_AT, "no key file is that large")
+        raise FormatError("too_large", _MOST_LOOKED_AT, sentence("no key file is that large"))
     return data
 
 

@@ -18,6 +18,7 @@ from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import find_key_file_name
 from forensics.lack_of_memory import suppressed
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileRow
@@ -105,7 +106,9 @@ def read_key_files(
                 continue
             seen += 1
             if seen > MAX_COPIES:
-                found.not_searched = f"only {MAX_COPIES} copies of key files are looked at"
+                found.not_searched = sentence(
+                    "only {max_copies} copies of key files are looked at", max_copies=MAX_COPIES
+                )
                 installation.problem(installation.source_path, "too_many", found.not_searched)
                 break
             file = None
@@ -114,9 +117,11 @@ def read_key_files(
             if file is not None:
                 found.files.append(file)
             elif read.failure is not None:
-                found.not_searched = found.not_searched or f"{item.label} could not be read: {read.failure.why}"
+                found.not_searched = found.not_searched or sentence(
+                    "{label} could not be read: {why}", label=item.label, why=read.failure.why
+                )
     if guarded.failure is not None:
-        found.not_searched = found.not_searched or "the search for copies of key files failed"
+        found.not_searched = found.not_searched or sentence("the search for copies of key files failed")
     return found
 
 

@@ -14,6 +14,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import cng_name_hash, stored_name_hashes, tpm_name_hash
 from forensics.formats.pcpkey import PcpBlob, PcpKeyFile
 from forensics.formats.public_key import DsaPublicKey, PublicKey
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow, KeySlot, TpmVersion
 
@@ -59,11 +60,11 @@ def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile, 
 
 def _report_slot(installation: Installation, path: str, name: str, slot: CapiSlot) -> None:
     for part, error in (
-        ("public key", slot.public_error),
-        ("private key", slot.private_error),
-        ("export flag", slot.export_error),
+        (sentence("public key"), slot.public_error),
+        (sentence("private key"), slot.private_error),
+        (sentence("export flag"), slot.export_error),
     ):
-        _report(installation, path, f"{part} of the {name} slot", error)
+        _report(installation, path, sentence("{part} of the {name} slot", part=part, name=name), error)
 
 
 def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) -> None:
@@ -75,9 +76,9 @@ def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) ->
     row.public_key_sha256 = _spki(installation, row.path, parsed.public_key)
     _add_blob(row, parsed.private_key)
     _add_blob(row, parsed.private_properties)
-    _report(installation, row.path, "public properties", parsed.public_properties_error)
-    _report(installation, row.path, "private properties", parsed.private_properties_error)
-    _report(installation, row.path, "private key", parsed.private_key_error)
+    _report(installation, row.path, sentence("public properties"), parsed.public_properties_error)
+    _report(installation, row.path, sentence("private properties"), parsed.private_properties_error)
+    _report(installation, row.path, sentence("private key"), parsed.private_key_error)
 
 
 def _add_tpm(installation: Installation, row: KeyFileRow, parsed: PcpKeyFile) -> None:
@@ -85,7 +86,7 @@ def _add_tpm(installation: Installation, row: KeyFileRow, parsed: PcpKeyFile) ->
         _compare_name(row, {tpm_name_hash(parsed.container)})
     row.algorithm = parsed.key_type or None
     if parsed.trailing:
-        message = f"{parsed.trailing} bytes follow the mark that ends a key file"
+        message = sentence("{trailing} bytes follow the mark that ends a key file", trailing=parsed.trailing)
         installation.problem(row.path, "trailing_data", message, row.size - parsed.trailing)
     if parsed.blob is not None:
         add_pcp_blob(installation, row, parsed.blob)
@@ -97,7 +98,11 @@ def add_pcp_blob(installation: Installation, row: KeyFileRow, blob: PcpBlob) -> 
     row.tpm_version = _TPM_VERSIONS.get(blob.pcp_type)
     row.needs_auth = blob.auth_required
     if row.tpm_version is None:
-        installation.problem(row.path, "unknown_version", f"a wrapped key of type {blob.pcp_type}, which is not known")
+        installation.problem(
+            row.path,
+            "unknown_version",
+            sentence("a wrapped key of type {pcp_type}, which is not known", pcp_type=blob.pcp_type),
+        )
         return
     if row.tpm_version == "2.0":
         sizes = dict(blob.parts)
@@ -106,7 +111,7 @@ def add_pcp_blob(installation: Installation, row: KeyFileRow, blob: PcpBlob) -> 
         row.policy_bound = "policy_digests" in sizes
         row.pcp_parts = ", ".join(f"{name}={size}" for name, size in blob.parts) or None
     if blob.trailing:
-        message = f"{blob.trailing} bytes follow the last part of the wrapped key"
+        message = sentence("{trailing} bytes follow the last part of the wrapped key", trailing=blob.trailing)
         installation.problem(row.path, "trailing_data", message)
     if blob.public is not None:
         row.algorithm, row.bits = blob.public.algorithm, blob.public.bits
@@ -132,4 +137,6 @@ def _spki(installation: Installation, path: str, public: PublicKey | None) -> st
 
 def _report(installation: Installation, path: str, part: str, error: FormatError | None) -> None:
     if error is not None:
-        installation.problem(path, error.kind, f"{part}: {error.message}", error.offset)
+        installation.problem(
+            path, error.kind, sentence("{part}: {message}", part=part, message=error.message), error.offset
+        )

@@ -19,6 +19,7 @@ from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
@@ -189,7 +190,9 @@ def _chosen(places: Sequence[_Place], named: Container[str]) -> Iterator[tuple[_
 
 
 def _too_many_named(place: _Place) -> str:
-    return f"{place.census.row.named} files lie where certificates have their keys, and not all are read"
+    return sentence(
+        "{named} files lie where certificates have their keys, and not all are read", named=place.census.row.named
+    )
 
 
 def _look_further(installation: Installation, place: _Place, search: KeySearch, found: list[KeyFileEvidence]) -> None:
@@ -206,8 +209,12 @@ def _look_further(installation: Installation, place: _Place, search: KeySearch, 
 
 def _tell(installation: Installation, folders: MutableSequence[KeyFolder], place: _Place, search: KeySearch) -> None:
     row = place.census.row
-    searched = f"; of {row.searched} more only the public key" if row.searched else ""
-    message = f"{row.read} of its {row.files} key files are read, those that certificates name first{searched}"
+    message: str = sentence(
+        "{read} of its {files} key files are read, those that certificates name first", read=row.read, files=row.files
+    )
+    if row.searched:
+        searched = sentence("of {count} more only the public key", count=row.searched)
+        message = joined([message, searched], "; ")
     installation.cut("folder", row.path, row.path, message)
     lacks = search.not_found if len(place.read) + row.searched == row.files else frozenset()
     folders[place.number] = replace(place.folder, contents=Outcome("partial", message), lacks=lacks)
@@ -281,12 +288,12 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
     if not content.outcome.is_there:
         # The folder lists it, so it is there: what was not got is never absent.
         row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
-        key_file.unread_because = content.outcome.why or "it was not read"
+        key_file.unread_because = content.outcome.why or sentence("it was not read")
         return
     row.outcome, row.sha256 = "unreadable", sha256(content.data).hexdigest()
     with guard(installation, entry.path):
         if not content.data:
-            raise FormatError("empty", 0, "the key file has no content")
+            raise FormatError("empty", 0, sentence("the key file has no content"))
         row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
         row.outcome = "present"
     if key_file.parsed is not None:

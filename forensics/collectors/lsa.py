@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.lsa import LsaMaterial
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import State
 from forensics.tables.secrets import Generation, SecretRow
@@ -56,7 +57,9 @@ def boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | 
         key = system.key(f"{lsa}\\{name}")
         class_name = key.class_name if key else None
         if key and not class_name:
-            installation.problem(system.where(key), "no_class_name", "a part of the boot key has no class name")
+            installation.problem(
+                system.where(key), "no_class_name", sentence("a part of the boot key has no class name")
+            )
         if class_name:
             found.append(class_name)
     return (found[0], found[1], found[2], found[3]) if len(found) == len(_BOOT_KEYS) else None

@@ -13,6 +13,7 @@ from forensics.collectors.key_content import MAX_FILE_SIZE
 from forensics.disk.tree import NotFound, NotObtained, TellsAttributes, Unreadable
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
@@ -49,7 +50,7 @@ def file_as_it_lies(installation: Installation, evidence: KeyFileEvidence | Mast
     with tree.open(entry) as stream:
         data = stream.read(MAX_FILE_SIZE + 1)
     if len(data) > MAX_FILE_SIZE:
-        raise NotObtained(f"it has more than {MAX_FILE_SIZE} bytes")
+        raise NotObtained(sentence("it has more than {max_file_size} bytes", max_file_size=MAX_FILE_SIZE))
     try:
         raw = tree.security_descriptor(entry)
         security = parse_security_descriptor(raw) if raw is not None else None

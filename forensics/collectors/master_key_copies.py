@@ -18,6 +18,7 @@ from forensics.collectors.name_search import FoundFile, Unsearched, on_other_vol
 from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import parse_master_key_file
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.secrets import MasterKeyRow
@@ -70,15 +71,19 @@ def find_master_key_copies(
                 continue
             seen += 1
             if seen > MAX_COPIES:
-                found.not_searched = f"only {MAX_COPIES} files named for master keys are looked at"
+                found.not_searched = sentence(
+                    "only {max_copies} files named for master keys are looked at", max_copies=MAX_COPIES
+                )
                 installation.problem(installation.source_path, "too_many", found.not_searched)
                 break
             with guard(installation, item.label) as read:
                 read_master_key(installation, item, guids, found)
             if read.failure is not None:
-                found.not_searched = found.not_searched or f"{item.label} could not be read: {read.failure.why}"
+                found.not_searched = found.not_searched or sentence(
+                    "{label} could not be read: {why}", label=item.label, why=read.failure.why
+                )
     if guarded.failure is not None:
-        found.not_searched = found.not_searched or "the search for copies of master keys failed"
+        found.not_searched = found.not_searched or sentence("the search for copies of master keys failed")
     return found
 
 

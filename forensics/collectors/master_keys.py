@@ -18,6 +18,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
 from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.formats.shut_out import what_shuts_out
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -77,13 +78,13 @@ def collect_master_keys(
             continue
         seen.add(place)
         _note_folder(keys, folder, outcome)
-        told = Outcome(outcome.state, "; ".join(filter(None, (_half_text(folder.half), outcome.why))) or None)
+        told = Outcome(outcome.state, joined(filter(None, (_half_text(folder.half), outcome.why)), "; ") or None)
         installation.coverage.tell("folder", f"Protect\\{folder.sid}", told, folder.path)
         if outcome.is_there:
             listed = _listed(installation, folder)
             left = MAX_FILES - len(keys.found)
             if len(listed) > left:
-                message = f"only {left} of {len(listed)} master keys were read"
+                message = sentence("only {left} of {count} master keys were read", left=left, count=len(listed))
                 installation.cut("folder", f"Protect\\{folder.sid}", folder.path, message)
                 listed.sort(key=lambda entry: entry.name.lower() not in named)
                 if listed[left].name.lower() in named:
@@ -102,7 +103,7 @@ def _outcome(installation: Installation, folder: _Folder) -> Outcome:
 
 
 def _half_text(half: str | None) -> str | None:
-    return f"{half} half of DPAPI_SYSTEM" if half else None
+    return sentence("{half} half of DPAPI_SYSTEM", half=half) if half else None
 
 
 def _note_folder(keys: MasterKeys, folder: _Folder, outcome: Outcome) -> None:
@@ -184,18 +185,24 @@ def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry
     if not content.outcome.is_there:
         # The folder lists it, so it is there: what was not got is never absent.
         row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
-        evidence.unread_because = content.outcome.why or "it was not read"
+        evidence.unread_because = content.outcome.why or sentence("it was not read")
         return
     row.outcome = "unreadable"
     with guard(installation, entry.path):
         if not content.data:
-            raise FormatError("empty", 0, "the master key file has no content")
+            raise FormatError("empty", 0, sentence("the master key file has no content"))
         parsed = parse_master_key_file(content.data)
         add_master_key_facts(row, parsed)
         for error in parsed.problems:
             installation.problem(entry.path, error.kind, error.message, error.offset)
         if parsed.guid != row.guid:
-            raise FormatError("other_guid", 12, f"the file is named {row.guid}, the master key inside is {parsed.guid}")
+            raise FormatError(
+                "other_guid",
+                12,
+                sentence(
+                    "the file is named {guid}, the master key inside is {guid2}", guid=row.guid, guid2=parsed.guid
+                ),
+            )
         evidence.parsed = parsed
         row.outcome = "present"
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, KeepsDeleted, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.lack_of_memory import how
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.sources.link_targets import collected_drives
@@ -68,16 +69,18 @@ def on_other_volumes(
         if volume.name == installation.volume:
             continue
         if volume.open is None:
-            yield Unsearched(f"{volume.name} was not searched: {volume.not_read}")
+            yield Unsearched(
+                sentence("{name} was not searched: {not_read}", name=volume.name, not_read=volume.not_read)
+            )
             continue
         try:
             for found in _on_volume(volume, volume.open(), wanted):
                 if isinstance(found, Unsearched) or found.label.rpartition("/")[0].lower() not in skip:
                     yield found
         except (NotFound, Unreadable) as reason:
-            yield Unsearched(f"{volume.name} was not searched: {reason}")
+            yield Unsearched(sentence("{name} was not searched: {reason}", name=volume.name, reason=reason))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            yield Unsearched(f"{volume.name} was not searched: that failed {how(error)}")
+            yield Unsearched(sentence("{name} was not searched: that failed {how}", name=volume.name, how=how(error)))
 
 
 def _deleted(tree: Tree, wanted: WantedNames, volume: str | None) -> Iterator[FoundFile | Unsearched]:
@@ -100,7 +103,9 @@ def names_on(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:
 
 def in_part(volume: str | None) -> str:
     """Say that a part of a volume, or of the one there is, was not searched."""
-    return f"the names of files were not all searched{f' on {volume}' if volume else ''}"
+    if volume:
+        return sentence("the names of files were not all searched on {volume}", volume=volume)
+    return sentence("the names of files were not all searched")
 
 
 def _walked_from_root(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.filetime import filetime
 from forensics.formats.package_name import PackageName, parse_package_name
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.event import PackageRow
@@ -32,7 +33,7 @@ def collect_packages(installation: Installation) -> Iterator[PackageRow]:
         if name is None:
             continue
         if count == MAX_ROWS:
-            software.cut(packages, f"only the first {MAX_ROWS} update packages are kept")
+            software.cut(packages, sentence("only the first {max_rows} update packages are kept", max_rows=MAX_ROWS))
             return
         count += 1
         yield _row(installation, software, key, name)

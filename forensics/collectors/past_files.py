@@ -20,6 +20,7 @@ from forensics.disk.shadow_copy import KnowsPresent
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, WantedNames
 from forensics.formats.key_file_name import find_key_file_name
 from forensics.lack_of_memory import how
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_NAMED = 10_000
@@ -119,14 +120,14 @@ class PastFiles:
         if found.searches == 0 or not found.searched_for.issuperset(guids):
             new = self._needed.union(guids) - found.searched_for
             if found.searches == _MOST_SEARCHES:
-                volume.fail("it is not searched for master keys again and again")
+                volume.fail(sentence("it is not searched for master keys again and again"))
                 return found
             try:
                 self._search(tree, volume, found, new)
             except (NotFound, Unreadable) as error:
-                volume.fail(f"its files could not be searched: {error}")
+                volume.fail(sentence("its files could not be searched: {error}", error=error))
             except Exception as error:  # as below
-                volume.fail(f"searching it failed {how(error)}")
+                volume.fail(sentence("searching it failed {how}", how=how(error)))
             found.searched_for |= new
             found.searches += 1
         return found
@@ -150,14 +151,19 @@ class PastFiles:
                 if len(place) < MAX_NAMED:
                     place.append(path)
                 else:
-                    volume.fail(f"only {MAX_NAMED} key files of it are looked at")
+                    volume.fail(sentence("only {max_named} key files of it are looked at", max_named=MAX_NAMED))
                 continue
             for guid in guids.intersection(match[0].lower() for match in master_keys.text.finditer(name)):
                 of = found.master_keys.setdefault(guid, [])
                 if len(of) < _MOST_OF_ONE:
                     of.append(path)
                 else:
-                    volume.fail(f"only {_MOST_OF_ONE} of its files named for one master key are looked at")
+                    volume.fail(
+                        sentence(
+                            "only {most_of_one} of its files named for one master key are looked at",
+                            most_of_one=_MOST_OF_ONE,
+                        )
+                    )
         if with_keys:
             found.keys = (*first, *others)
 
@@ -170,7 +176,7 @@ def _changed(tree: Tree, path: str, volume: PastVolume) -> Entry | None:
     except NotFound:
         return None
     except Unreadable as error:
-        volume.fail(f"{path} could not be read: {error}")
+        volume.fail(sentence("{path} could not be read: {error}", path=path, error=error))
     except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-        volume.fail(f"reading {path} failed {how(error)}")
+        volume.fail(sentence("reading {path} failed {how}", path=path, how=how(error)))
     return None

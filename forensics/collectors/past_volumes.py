@@ -17,6 +17,7 @@ from forensics.collectors.shadow_copies import FOLDER, known_copies
 from forensics.disk.shadow_copy import ShadowCopy
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.lack_of_memory import how, is_lack_of_memory, pass_on
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import PRESENT, Outcome, State
@@ -55,7 +56,7 @@ class PastVolume:
                 self.outcome = outcome_of(error)
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
                 state: State = "not_examined" if is_lack_of_memory(error) else "unreadable"
-                self.outcome = Outcome(state, f"opening it failed {how(error)}")
+                self.outcome = Outcome(state, sentence("opening it failed {how}", how=how(error)))
         return self._tree
 
     def fail(self, why: str) -> None:
@@ -84,19 +85,35 @@ class _Kept:
         asked = sum(each.outcome is not _UNASKED for each in self.copies)
         if failed:
             was_read = any(each.outcome.is_there for each in self.copies)
-            return Outcome("partial" if was_read else failed[0].state, self._told(failed, " whole" if was_read else ""))
+            return Outcome("partial" if was_read else failed[0].state, self._told(failed, was_read))
         if not asked:
             return None
         if asked < len(self.copies):
-            return Outcome("present", f"{asked} of {len(self.copies)} were searched, which was enough")
-        return Outcome("present", "it was searched" if asked == 1 else f"all {asked} were searched")
+            return Outcome(
+                "present",
+                sentence("{asked} of {count} were searched, which was enough", asked=asked, count=len(self.copies)),
+            )
+        return Outcome(
+            "present", sentence("it was searched") if asked == 1 else sentence("all {asked} were searched", asked=asked)
+        )
 
-    def _told(self, failed: list[Outcome], whole: str) -> str:
+    def _told(self, failed: list[Outcome], was_read: bool) -> str:
         count = len(failed) - (self.more is not None)
         if not count:
             return failed[0].why or ""
-        copies = "a shadow copy was" if count == 1 else f"{count} shadow copies were"
-        return f"{copies} not searched{whole}: {failed[0].why}"
+        if was_read:
+            return sentence_n(
+                "a shadow copy was not searched whole: {why}",
+                "{count} shadow copies were not searched whole: {why}",
+                count,
+                why=failed[0].why,
+            )
+        return sentence_n(
+            "a shadow copy was not searched: {why}",
+            "{count} shadow copies were not searched: {why}",
+            count,
+            why=failed[0].why,
+        )
 
 
 class PastVolumes:
@@ -139,7 +156,7 @@ class PastVolumes:
         """Why what is missing may be in a shadow copy all the same, now that they were asked; None where it is not."""
         told = (kept.outcome() for kept in self._listed)
         on = (
-            f"{_named(kept.volume or self._installation.volume)}: {outcome.why}"
+            sentence("{named}: {why}", named=_named(kept.volume or self._installation.volume), why=outcome.why)
             for kept, outcome in zip(self._listed, told, strict=True)
             if outcome is not None and not outcome.is_whole
         )
@@ -167,15 +184,19 @@ class PastVolumes:
             known = known_copies(tree)
         except Exception as error:  # as above
             state: State = "not_examined" if is_lack_of_memory(error) else "unreadable"
-            kept.more = Outcome(state, f"listing them failed {how(error)}")
+            kept.more = Outcome(state, sentence("listing them failed {how}", how=how(error)))
             return []
         kept.more = known.more
         if len(known.copies) > MOST_COPIES:
-            why = f"only the newest {MOST_COPIES} of {len(known.copies)} shadow copies are searched"
+            why = sentence(
+                "only the newest {most_copies} of {count} shadow copies are searched",
+                most_copies=MOST_COPIES,
+                count=len(known.copies),
+            )
             kept.more = Outcome("not_examined", why)
         kept.copies = [PastVolume(copy, volume) for copy in known.copies[:MOST_COPIES]]
         return kept.copies
 
 
 def _named(volume: str | None) -> str:
-    return f"shadow copies of {volume}" if volume else "shadow copies of the volume"
+    return sentence("shadow copies of {volume}", volume=volume) if volume else sentence("shadow copies of the volume")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
+from forensics.language import sentence
 from forensics.registry.hive import Key, Value
 from forensics.sources.installation import Installation
 from forensics.tables.use import PolicyArea, PolicyRow
@@ -82,7 +83,11 @@ def _settings(
         if value is None:
             continue
         if len(value.data) > MAX_VALUE_SIZE:
-            message = f"{len(value.data)} bytes; at most {MAX_VALUE_SIZE} are expected of a setting"
+            message = sentence(
+                "{count} bytes; at most {max_value_size} are expected of a setting",
+                count=len(value.data),
+                max_value_size=MAX_VALUE_SIZE,
+            )
             view.cut(key, message, "too_large", name)
             continue
         yield PolicyRow(

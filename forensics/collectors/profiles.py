@@ -14,6 +14,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.disk.tree import Entry, NotFound
 from forensics.formats.filetime import filetime
 from forensics.lack_of_memory import pass_on, suppressed
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
@@ -124,7 +125,11 @@ def sid_folders(installation: Installation, path: str) -> list[Entry]:
     """Return the sub-folders of ``path`` that are named by a SID."""
     found = [e for e in installation.listing(path).entries if e.is_dir and is_sid(e.name)]
     if len(found) > MAX_PROFILES:
-        message = f"only the first {MAX_PROFILES} of {len(found)} folders of accounts were looked into"
+        message = sentence(
+            "only the first {max_profiles} of {count} folders of accounts were looked into",
+            max_profiles=MAX_PROFILES,
+            count=len(found),
+        )
         installation.cut("folder", path, path, message)
     return found[:MAX_PROFILES]
 
@@ -166,7 +171,12 @@ def collect_profiles(installation: Installation) -> list[Profile]:
             continue
         if len(found) >= MAX_PROFILES:
             users = entry.path.rpartition("/")[0]
-            installation.cut("folder", users, users, f"only {MAX_PROFILES} profiles were looked into")
+            installation.cut(
+                "folder",
+                users,
+                users,
+                sentence("only {max_profiles} profiles were looked into", max_profiles=MAX_PROFILES),
+            )
             break
         found[place] = _profile(installation, None, entry.path)
     profiles = [_with_sid(installation, profile) for profile in found.values()]

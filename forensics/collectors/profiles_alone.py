@@ -15,6 +15,7 @@ from dataclasses import replace
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import Profile, folder_exists, hive_path, sid_folders
 from forensics.collectors.registry_view import RegistryView
+from forensics.language import sentence
 from forensics.registry.hives import RegistryHive
 from forensics.sources.installation import Installation
 from forensics.sources.mapping_tree import MappingTree
@@ -53,9 +54,9 @@ def describe(machine: MachineRow, profiles: Sequence[Profile], key_files: Iterab
 def told(profile: Profile) -> str:
     """Write whose a profile is."""
     if profile.sid is None:
-        return profile.name or "a user whose SID is not known"
-    likely = "likely " if profile.is_likely else ""
-    return f"{profile.name} ({likely}{profile.sid})" if profile.name else f"{likely}{profile.sid}"
+        return profile.name or sentence("a user whose SID is not known")
+    sid: str = sentence("likely {sid}", sid=profile.sid) if profile.is_likely else profile.sid
+    return sentence("{name} ({sid})", name=profile.name, sid=sid) if profile.name else sid
 
 
 def _sids_of_keys(installation: Installation, profile: Profile) -> list[str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
@@ -114,6 +115,8 @@ def _thumbprint(system: RegistryView, key: Key, name: str) -> str | None:
     if data is None:
         return None
     if len(data) != _SHA1_BYTES:
-        system.installation.problem(system.where(key, name), "bad_length", f"{len(data)} bytes; a SHA-1 has 20")
+        system.installation.problem(
+            system.where(key, name), "bad_length", sentence("{count} bytes; a SHA-1 has 20", count=len(data))
+        )
         return None
     return data.hex().upper()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from forensics.collectors.guard import guard
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, Value, seen_of_key
 from forensics.sources.installation import Installation
@@ -60,11 +61,11 @@ class RegistryView:
     def saw(self, path: str) -> Outcome:
         """Say what was seen of a key: one that a torn hive or an export lacks was not in this copy, never absent."""
         if self.hive is None:
-            return Outcome("not_examined", "its hive was not read")
+            return Outcome("not_examined", sentence("its hive was not read"))
         with guard(self.installation, self.where(path)):
             shown = seen_of_key(self.hive, path)
             return self.installation.coverage.less_what_was_cut(self.hive.source_path, path, shown)
-        return Outcome("unreadable", "reading it failed")
+        return Outcome("unreadable", sentence("reading it failed"))
 
     def tell(self, path: str) -> None:
         """Record in coverage what was seen of a key, where the row of its hive does not say it."""
@@ -93,7 +94,7 @@ class RegistryView:
         with guard(self.installation, self.where(key)):
             for count, subkey in enumerate(key.subkeys_beginning(beginning) if beginning else key.subkeys()):
                 if count == limit:
-                    self.cut(key, f"only the first {limit} sub-keys were read")
+                    self.cut(key, sentence("only the first {limit} sub-keys were read", limit=limit))
                     return
                 yield subkey
 
@@ -109,7 +110,7 @@ class RegistryView:
     def expect(self, key: Key, name: str) -> None:
         """Report that a key lacks a value which holds something in every Windows: it was lost, and is not absent."""
         if self.hive is not None and self.data(key, name) is None:
-            self.doubt(key, name, "no_value", "every Windows has this value here, and it cannot be read")
+            self.doubt(key, name, "no_value", sentence("every Windows has this value here, and it cannot be read"))
 
     def text(self, parent: Key | str, name: str) -> str | None:
         """Return a REG_SZ or REG_EXPAND_SZ; None when missing, of another type, or empty."""
@@ -125,12 +126,17 @@ class RegistryView:
             return None
         self._check_type(parent, value, (REG_QWORD if len(value.data) == 8 else REG_DWORD,))
         if value.type in (REG_DWORD, REG_QWORD) and value.number is None:
-            self.doubt(parent, name, "bad_length", f"a number of {len(value.data)} bytes")
+            self.doubt(parent, name, "bad_length", sentence("a number of {count} bytes", count=len(value.data)))
         return value.number
 
     def _check_type(self, parent: Key | str, value: Value, wanted: tuple[int, ...]) -> None:
         if value.type not in wanted and any((value.type ^ kind).bit_count() == 1 for kind in wanted):
-            self.doubt(parent, value.name, "bad_type", f"its type {value.type} is one bit away from what stands here")
+            self.doubt(
+                parent,
+                value.name,
+                "bad_type",
+                sentence("its type {type} is one bit away from what stands here", type=value.type),
+            )
 
     def doubt(self, parent: Key | str, name: str, kind: str, message: str) -> None:
         """Report that a value is damaged or lost: the key was seen in part."""

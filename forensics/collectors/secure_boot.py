@@ -15,6 +15,7 @@ from forensics.disk.efi import EfiPartition
 from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import State
@@ -114,7 +115,11 @@ def _find(installation: Installation, paths: tuple[str, ...]) -> _BootFile:
     outcome: State = "absent"
     there: _BootFile | None = None
     if len(installation.efi) > MAX_PARTITIONS:
-        message = f"only the first {MAX_PARTITIONS} of {len(installation.efi)} EFI system partitions were looked into"
+        message = sentence(
+            "only the first {max_partitions} of {count} EFI system partitions were looked into",
+            max_partitions=MAX_PARTITIONS,
+            count=len(installation.efi),
+        )
         installation.cut("folder", "EFI system partitions", installation.source_path, message)
         outcome = "not_examined"
     for found in _candidates(installation, installation.efi, paths):
@@ -143,7 +148,13 @@ def _read(installation: Installation, partition: EfiPartition, path: str, where:
     tree = partition.tree()
     entry = tree.entry(path)
     if entry.size > MAX_BOOT_FILE:
-        raise NotObtained(f"{entry.size} bytes; at most {MAX_BOOT_FILE} are expected of a boot manager")
+        raise NotObtained(
+            sentence(
+                "{size} bytes; at most {max_boot_file} are expected of a boot manager",
+                size=entry.size,
+                max_boot_file=MAX_BOOT_FILE,
+            )
+        )
     with tree.open(entry) as stream:
         data = stream.read()
     sha256 = hashlib.sha256(data).hexdigest()

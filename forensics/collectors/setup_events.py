@@ -10,7 +10,7 @@ from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.errors import FormatError
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
@@ -39,7 +39,7 @@ _MAX_LINE = 1 << 16
 """Evidence: characters of one line, of which the end is read."""
 _MAX_STATE = 200
 """Display: characters of the image's state."""
-_NO_TEXT = "the file holds characters that no text has: it is damaged, or part of it was never written"
+_NO_TEXT = sentence("the file holds characters that no text has: it is damaged, or part of it was never written")
 
 Tell = Callable[[str, str], None]
 """Records a problem of the file: kind, message."""
@@ -60,7 +60,7 @@ def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
     tag = _look(installation, "file", SYSPREP, TAG)
     if tag is not None:
         installation.coverage.tell("file", TAG, PRESENT, tag.path)
-        message = "the last Sysprep run succeeded; the file's date is that of the sealing"
+        message = sentence("the last Sysprep run succeeded; the file's date is that of the sealing")
         rows.append(_file_row(installation, tag, "tag", "sysprep_succeeded", message))
     rows += _image_state(installation)
     rows += _specialize(installation)
@@ -112,13 +112,17 @@ def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Ite
             if said is None:
                 continue
             if count == MAX_ROWS:
-                message = f"more than {MAX_ROWS} lines of this log are about Sysprep; the rest was left out"
+                message = sentence(
+                    "more than {max_rows} lines of this log are about Sysprep; the rest was left out", max_rows=MAX_ROWS
+                )
                 tell("too_many", message)
                 break
             count += 1
             yield _line_row(installation, entry, said)
         if entry.size > MAX_LOG:
-            message = f"only the first {MAX_LOG >> 20} MiB of {entry.size} bytes were read"
+            message = sentence(
+                "only the first {max_log} MiB of {size} bytes were read", max_log=MAX_LOG >> 20, size=entry.size
+            )
             tell("too_large", message)
     outcome = guarded.failure or PRESENT
     if guarded.failure is not None and count:
@@ -150,7 +154,10 @@ def _telling(lines: Iterator[str], tell: Tell) -> Iterator[str]:
     looked_at = 0
     for number, line in enumerate(lines):
         if number == MAX_LINES or looked_at == MAX_LOOKED_AT:
-            tell("too_many", f"the log has more lines than any; only the first {number} were read")
+            tell(
+                "too_many",
+                sentence("the log has more lines than any; only the first {number} were read", number=number),
+            )
             return
         if worth_reading(line):
             looked_at += 1
@@ -171,7 +178,10 @@ def _lines(stream: BinaryIO, tell: Tell) -> Iterator[str]:
         lines = text.splitlines(keepends=True)
         rest = lines.pop() if lines and not lines[-1].endswith(("\n", "\r")) else ""
         if len(rest) > _MAX_LINE:
-            tell("too_large", f"a line has more than {_MAX_LINE} characters; only the end of it was read")
+            tell(
+                "too_large",
+                sentence("a line has more than {max_line} characters; only the end of it was read", max_line=_MAX_LINE),
+            )
             rest = rest[-_MAX_LINE:]
         yield from lines
         block = stream.read(min(_BLOCK, MAX_LOG - read) or 1)
@@ -223,16 +233,18 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
     try:
         methods = parse_action_file(data)
     except FormatError as error:
-        installation.problem(entry.path, error.kind, f"the action file: {error.message}")
+        installation.problem(entry.path, error.kind, sentence("the action file: {message}", message=error.message))
         installation.coverage.cut("file", SPECIALIZE, error.message, entry.path)
         return
     present = CRYPTO_SPECIALIZE.lower() in methods
     kind: SetupKind = "crypto_specialize_present" if present else "crypto_specialize_missing"
-    without = "" if present else f"without {CRYPTO_SPECIALIZE}"
+    detail = sentence_n("{count} method", "{count} methods", len(methods))
+    if not present:
+        detail = sentence("{methods} without {method}", methods=detail, method=CRYPTO_SPECIALIZE)
     yield _file_row(
         installation,
         entry,
         "action_file",
         kind,
-        f"{sentence_n('{count} method', '{count} methods', len(methods))} {without}".strip(),
+        detail,
     )

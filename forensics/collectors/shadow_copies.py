@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from forensics.disk.shadow_copy import KnowsPresent, ShadowCopy
 from forensics.disk.tree import KeepsShadowCopies, NotFound, Tree, Unreadable, damage_of
 from forensics.lack_of_memory import suppressed
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -22,7 +23,7 @@ from forensics.tables.shadow_copy import ShadowCopyRow
 FOLDER = "System Volume Information"
 _STORE = "}{3808876b-c176-4e48-b7ae-04046e6cc752}"
 """End of the name of a file that keeps one copy; that of the catalog has the last GUID alone."""
-_NEEDLESS = "shadow copies are searched only for what a broken key lacks"
+_NEEDLESS = sentence("shadow copies are searched only for what a broken key lacks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,31 @@ def known_copies(tree: Tree) -> KnownCopies:
         return KnownCopies(copies, Outcome("partial" if copies else "not_examined", _told(unnamed)))
     if damage is not None and not copies:
         # That the volume has no catalog either does not prove it: the damage may have taken both.
-        return KnownCopies((), Outcome("not_examined", f"whether it has any is not known: {FOLDER}: {damage}"))
+        return KnownCopies(
+            (),
+            Outcome(
+                "not_examined",
+                sentence("whether it has any is not known: {folder}: {damage}", folder=FOLDER, damage=damage),
+            ),
+        )
     return KnownCopies(copies)
 
 
 def _told(unnamed: Sequence[str]) -> str:
     if len(unnamed) == 1:
-        what, whose = f"shadow copy {unnamed[0]}", "it belongs to another volume, or the catalog has lost it"
+        what, whose = (
+            sentence("shadow copy {unnamed}", unnamed=unnamed[0]),
+            sentence("it belongs to another volume, or the catalog has lost it"),
+        )
     else:
-        what = f"{len(unnamed)} shadow copies, {unnamed[0]} among them"
-        whose = "they belong to another volume, or the catalog has lost them"
-    return f"{FOLDER} keeps {what}, which the catalog of this volume does not name: {whose}"
+        what = sentence("{count} shadow copies, {unnamed} among them", count=len(unnamed), unnamed=unnamed[0])
+        whose = sentence("they belong to another volume, or the catalog has lost them")
+    return sentence(
+        "{folder} keeps {what}, which the catalog of this volume does not name: {whose}",
+        folder=FOLDER,
+        what=what,
+        whose=whose,
+    )
 
 
 def collect_shadow_copies(installation: Installation) -> list[ShadowCopyRow]:

@@ -14,6 +14,7 @@ from forensics.collectors.user_hives import user_hives
 from forensics.formats.certificate_template import key_algorithm, period_seconds, provider_name
 from forensics.formats.errors import FormatError
 from forensics.formats.oid_names import eku_name
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.use import TemplateRow
@@ -65,7 +66,11 @@ def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
         return []
     texts = value.texts or ([value.text] if value.text else [])
     if len(texts) > MAX_TEXTS:
-        view.cut(key, f"only the first {MAX_TEXTS} of {len(texts)} texts are kept", value=name)
+        view.cut(
+            key,
+            sentence("only the first {max_texts} of {count} texts are kept", max_texts=MAX_TEXTS, count=len(texts)),
+            value=name,
+        )
     return [text[:MAX_TEXT] for text in texts[:MAX_TEXTS]]
 
 

@@ -18,6 +18,7 @@ from forensics.collectors.tpm_kind import add_kind
 from forensics.formats.endorsement_key import encodings, read_endorsement_key
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow
@@ -68,7 +69,7 @@ def collect_tpm(
     enum, wmi = f"{control_set}\\{_ENUM}", f"{control_set}\\{_WMI}"
     # Every Windows has ACPI devices: a registry without them is a part of one.
     seen = system.key(enum) is not None
-    devices = PRESENT if seen else Outcome("not_examined", "this registry holds no ACPI devices")
+    devices = PRESENT if seen else Outcome("not_examined", sentence("this registry holds no ACPI devices"))
     installation.coverage.tell("registry", ACPI_DEVICES, devices, system.where(enum))
     installation.coverage.tell("registry", "TPM", system.saw(wmi), system.where(wmi))
     instances = [key.name[:MAX_TEXT] for key in system.subkeys(f"{enum}\\{_TPM_2_0}", MAX_NAMES)]
@@ -84,7 +85,11 @@ def collect_tpm(
     )
     aik_files = [f.row.path for f in key_files if f.row.kind == "tpm" and _AIK_FOLDER in f.row.path.lower()]
     if len(aik_files) > MAX_NAMES:
-        message = f"only the first {MAX_NAMES} of {len(aik_files)} files of attestation keys are listed with the TPM"
+        message = sentence(
+            "only the first {max_names} of {count} files of attestation keys are listed with the TPM",
+            max_names=MAX_NAMES,
+            count=len(aik_files),
+        )
         installation.cut("registry", "TPM", system.where(wmi), message)
     row.windows_aik_key_files = aik_files[:MAX_NAMES]
     add_kind(system, control_set, machine, row)
@@ -150,7 +155,14 @@ class _Reader:
             if public is not None and (read is None or public == read[1] or public.algorithm != read[1].algorithm):
                 _add_digests(digests, f"EK certificate {certificate.row.thumbprint[:8]} as", public)
         if len(digests) > MAX_DIGESTS:
-            self.system.cut(path, f"only the first {MAX_DIGESTS} of {len(digests)} hashes of endorsement keys are kept")
+            self.system.cut(
+                path,
+                sentence(
+                    "only the first {max_digests} of {count} hashes of endorsement keys are kept",
+                    max_digests=MAX_DIGESTS,
+                    count=len(digests),
+                ),
+            )
         row.ek_digests = [f"{form}: {digest}" for digest, form in digests.items()][:MAX_DIGESTS]
 
     def _provisioning(self) -> None:
@@ -177,7 +189,7 @@ class _Reader:
         with guard(self.system.installation, self.system.where(key)):
             for value in key.values():
                 if len(found) == MAX_NAMES:
-                    self.system.cut(key, f"only the first {MAX_NAMES} values were read")
+                    self.system.cut(key, sentence("only the first {max_names} values were read", max_names=MAX_NAMES))
                     break
                 if value.name.lower() not in _OWN_COLUMN:
                     found.append(f"{value.name[:MAX_TEXT]}={_shown(value)}")
@@ -187,7 +199,11 @@ class _Reader:
         path = f"{self.wmi}\\{name}" if name else self.wmi
         data = self.system.data(path, value_name)
         if data is not None and len(data) > MAX_KEY_SIZE:
-            message = f"{len(data)} bytes; a public key of a TPM has at most {MAX_KEY_SIZE}"
+            message = sentence(
+                "{count} bytes; a public key of a TPM has at most {max_key_size}",
+                count=len(data),
+                max_key_size=MAX_KEY_SIZE,
+            )
             self.system.cut(path, message, "too_large", value_name)
             return None
         return data

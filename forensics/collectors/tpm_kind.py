@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from forensics.collectors.registry_view import RegistryView
+from forensics.language import sentence
 from forensics.tables.machine import MachineRow
 from forensics.tables.tpm import TpmRow
 
@@ -32,7 +33,10 @@ _MAX_TEXT = 128
 def add_kind(system: RegistryView, control_set: str, machine: MachineRow, row: TpmRow) -> None:
     """Fill ``kind`` and ``kind_because``; a machine that does not say what it is stays ``unknown``."""
     if machine.physical_host:
-        row.kind, row.kind_because = "hyper_v", f"the last boot was on the Hyper-V host {machine.physical_host}"
+        row.kind, row.kind_because = (
+            "hyper_v",
+            sentence("the last boot was on the Hyper-V host {physical_host}", physical_host=machine.physical_host),
+        )
         return
     path = f"{control_set}\\{_SYSTEM_INFORMATION}"
     maker, product = (
@@ -47,4 +51,4 @@ def add_kind(system: RegistryView, control_set: str, machine: MachineRow, row: T
         row.kind = "other_virtual"
     else:
         row.kind = "physical"
-    row.kind_because = f"the firmware calls the machine {named}"
+    row.kind_because = sentence("the firmware calls the machine {named}", named=named)

@@ -14,6 +14,7 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.collectors.registry_view import RegistryView
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.machine import AccountKind, MachineRow, UserRow
@@ -124,7 +125,9 @@ def _local_accounts(installation: Installation, machine: MachineRow) -> dict[str
     for key in sam.subkeys(ACCOUNT_NAMES):
         value = sam.value(key, "")
         if value is None:
-            installation.problem(sam.where(key), "no_rid", "the account name has no default value to hold its RID")
+            installation.problem(
+                sam.where(key), "no_rid", sentence("the account name has no default value to hold its RID")
+            )
             continue
         accounts[f"{machine.machine_sid}-{value.type}"] = _Account(key.name, sam.where(key, ""), key.timestamp)
     return accounts

@@ -15,6 +15,7 @@ from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
 from forensics.formats.provider_names import BUILT_IN, PROVIDER_TYPES
+from forensics.language import sentence
 from forensics.registry.one_bit import is_likely_damage, one_bit_apart
 
 _KIND = "wrong_bit"
@@ -33,8 +34,10 @@ def tell_wrong_bits(evidence: Evidence) -> None:
             _tell_name(evidence, certificate, "provider", provider, providers)
         registered = evidence.providers.capi_types.get(provider)
         if registered is not None and link.provider_type not in types and _one_bit(registered, link.provider_type):
-            message = (
-                f"the type {link.provider_type} that the link names is one bit away from the provider's, {registered}"
+            message = sentence(
+                "the type {provider_type} that the link names is one bit away from the provider's, {registered}",
+                provider_type=link.provider_type,
+                registered=registered,
             )
             evidence.installation.doubt(certificate.row.source_path, _KIND, message)
         if not containers.confirm(link.container):
@@ -74,7 +77,11 @@ def _tell_machine_guid(evidence: Evidence) -> None:
         return
     for suffix in _neighbours(guid, suffixes):
         software = RegistryView.of_machine(evidence.installation, "SOFTWARE")
-        message = f"MachineGuid {guid!r} is one bit away from {suffix}, for which key files are named"
+        message = sentence(
+            "MachineGuid {guid!r} is one bit away from {suffix}, for which key files are named",
+            guid=guid,
+            suffix=suffix,
+        )
         software.doubt(CRYPTOGRAPHY, "MachineGuid", _KIND, message)
 
 
@@ -90,7 +97,9 @@ def _tell_name(
     evidence: Evidence, certificate: CertificateEvidence, what: str, named: str, known: Iterable[str]
 ) -> None:
     for name in _neighbours(named, known):
-        message = f"the {what} {named!r} that the link names is one bit away from {name!r}"
+        message = sentence(
+            "the {what} {named!r} that the link names is one bit away from {name!r}", what=what, named=named, name=name
+        )
         evidence.installation.doubt(certificate.row.source_path, _KIND, message)
 
 

@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 
 from forensics.contained.failure import ContainedFailure
-from forensics.language import Sentence
+from forensics.language import Sentence, sentence
 from forensics.language.sentences import Made
 
 _PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
@@ -108,7 +108,7 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
         return _Reader(data, make).load()
     except Exception:
         # From None: what it holds may be secret, or a stranger's.
-        raise ContainedFailure("bad_answer", "what it answered cannot be read") from None
+        raise ContainedFailure("bad_answer", sentence("what it answered cannot be read")) from None
 
 
 @cache

@@ -32,6 +32,7 @@ from forensics.contained.failure import (
 )
 from forensics.contained.frames import Frames
 from forensics.contained.task import NOTHING, Task, do
+from forensics.language import sentence
 
 _PORTION = 1 << 18
 _PATIENCE = 5.0
@@ -101,7 +102,7 @@ class Child:
         try:
             self._pipe, self._process = _started(task)
         except OSError as error:
-            why = f"no process could be started for it ({error.strerror})"
+            why = sentence("no process could be started for it ({strerror})", strerror=error.strerror)
             raise ContainedFailure("crashed", why) from error
         _held.add(self._pipe)
 
@@ -140,7 +141,9 @@ class Child:
         if content == b"too_large_answer":
             return too_large_answer(self.task.bounds)
         name = content[:80].decode("ascii", "replace")
-        return ContainedFailure("crashed", f"it failed with {name if name.isidentifier() else 'an error'}")
+        return ContainedFailure(
+            "crashed", sentence("it failed with {name}", name=name if name.isidentifier() else "an error")
+        )
 
     def expire(self) -> None:
         """End it because its deadline is past."""

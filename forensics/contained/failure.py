@@ -6,6 +6,7 @@ import signal
 from typing import Literal
 
 from forensics.contained.bounds import Bounds
+from forensics.language import sentence
 
 FailureKind = Literal["crashed", "too_much_memory", "too_much_time", "past_deadline", "too_large_answer", "bad_answer"]
 
@@ -26,17 +27,21 @@ class ContainedFailure(Exception):
 
 def too_much_memory(bounds: Bounds) -> ContainedFailure:
     """Return that it needed more memory than it may take."""
-    return ContainedFailure("too_much_memory", f"it needed more than {bounds.memory >> 20} MiB of memory")
+    return ContainedFailure(
+        "too_much_memory", sentence("it needed more than {memory} MiB of memory", memory=bounds.memory >> 20)
+    )
 
 
 def past_deadline(bounds: Bounds) -> ContainedFailure:
     """Return that it did not end in time."""
-    return ContainedFailure("past_deadline", f"it did not end within {_span(bounds.seconds)}")
+    return ContainedFailure("past_deadline", sentence("it did not end within {span}", span=_span(bounds.seconds)))
 
 
 def too_large_answer(bounds: Bounds) -> ContainedFailure:
     """Return that it sent more than it may."""
-    return ContainedFailure("too_large_answer", f"it had more to say than {bounds.answer >> 20} MiB")
+    return ContainedFailure(
+        "too_large_answer", sentence("it had more to say than {answer} MiB", answer=bounds.answer >> 20)
+    )
 
 
 def ended_with(code: int | None, bounds: Bounds) -> ContainedFailure:
@@ -48,26 +53,36 @@ def ended_with(code: int | None, bounds: Bounds) -> ContainedFailure:
         bounds: What it was allowed to take.
     """
     if code is None:
-        return ContainedFailure("crashed", "it ended, and nothing tells how")
+        return ContainedFailure("crashed", sentence("it ended, and nothing tells how"))
     if code == -getattr(signal, "SIGALRM", 0) and code:
         return past_deadline(bounds)
     if code == -getattr(signal, "SIGXCPU", 0) and code:
-        return ContainedFailure("too_much_time", f"it took more than {_span(bounds.processor)} of processor time")
+        return ContainedFailure(
+            "too_much_time", sentence("it took more than {span} of processor time", span=_span(bounds.processor))
+        )
     if code == -getattr(signal, "SIGPROF", 0) and code:
-        return ContainedFailure("too_much_time", f"it took more than {_span(bounds.step)} of processor time")
+        return ContainedFailure(
+            "too_much_time", sentence("it took more than {span} of processor time", span=_span(bounds.step))
+        )
     if code == -getattr(signal, "SIGKILL", 0) and code:
-        return ContainedFailure("crashed", "it was killed (SIGKILL), likely because the machine ran out of memory")
+        return ContainedFailure(
+            "crashed", sentence("it was killed (SIGKILL), likely because the machine ran out of memory")
+        )
     if code < 0:
-        return ContainedFailure("crashed", f"it crashed ({_name(-code)})")
-    return ContainedFailure("crashed", f"it ended without an answer (exit code {code})")
+        return ContainedFailure("crashed", sentence("it crashed ({name})", name=_name(-code)))
+    return ContainedFailure("crashed", sentence("it ended without an answer (exit code {code})", code=code))
 
 
 def _name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return sentence("signal {number}", number=number)
 
 
 def _span(seconds: int) -> str:
-    return f"{seconds // 3600} hours" if seconds >= 7200 else f"{seconds} seconds"
+    return (
+        sentence("{seconds} hours", seconds=seconds // 3600)
+        if seconds >= 7200
+        else sentence("{seconds} seconds", seconds=seconds)
+    )

@@ -15,6 +15,7 @@ from forensics.contained.child import Child, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_MEMORY = 4 << 30
@@ -24,7 +25,7 @@ MAX_ANSWER = 256 << 20
 MOST_ENDED = 5
 """Work: children that steps may end before the rest is given up."""
 
-_GIVEN_UP = f"it was not tried, because {MOST_ENDED} others ended their processes"
+_GIVEN_UP = sentence("it was not tried, because {most_ended} others ended their processes", most_ended=MOST_ENDED)
 _TO_PREPARE = 300
 """Work: seconds of processor time beside those of the steps."""
 _CLOCK = 10
@@ -77,7 +78,7 @@ def outcomes(steps: Steps) -> Iterator[tuple[int, Any | ContainedFailure]]:
 
 
 def _not_reached(failure: ContainedFailure) -> ContainedFailure:
-    return ContainedFailure(failure.kind, f"its process ended before that: {failure.message}")
+    return ContainedFailure(failure.kind, sentence("its process ended before that: {message}", message=failure.message))
 
 
 class _Run:
@@ -93,7 +94,7 @@ class _Run:
         self._steps = steps
         self.left = list(left)
         self.guilty: int | None = None
-        self.failure = ContainedFailure("bad_answer", "it did not answer to all that was asked")
+        self.failure = ContainedFailure("bad_answer", sentence("it did not answer to all that was asked"))
 
     def outcomes(self) -> Iterator[tuple[int, Any | ContainedFailure]]:
         """Yield what comes, until the child ends."""
@@ -119,7 +120,7 @@ class _Run:
     def _number(self, told: bytes) -> int:
         number = int(told) if told.isdigit() and len(told) < 10 else -1
         if number not in self.left:
-            raise ContainedFailure("bad_answer", "what it answered cannot be read")
+            raise ContainedFailure("bad_answer", sentence("what it answered cannot be read"))
         return number
 
 

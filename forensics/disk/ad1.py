@@ -26,6 +26,7 @@ from forensics.disk.image import Image
 from forensics.disk.magic import AD1_MAGIC
 from forensics.disk.tree import NotObtained
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _SEGMENT_HEADER = 512
@@ -47,7 +48,7 @@ _MAX_CHUNK = 16 << 20
 """Format: bytes of a chunk of a file in an AD1 image."""
 # What compression may add to a chunk that does not shrink.
 _SLACK = 4096
-_AGAIN = "copy all its files again, or export the files in it into a folder (FTK Imager)"
+_AGAIN = sentence("copy all its files again, or export the files in it into a folder (FTK Imager)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,18 @@ class Ad1:
         place = struct.unpack_from("<I", _head(self._files[0]), 40)[0] - _SEGMENT_HEADER
         header = self.read_at(max(0, place), _IMAGE_HEADER)
         if header[:14] != b"ADLOGICALIMAGE":
-            raise SourceError("damaged", f"the header of the AD1 image is damaged: {_AGAIN}")
+            raise SourceError("damaged", sentence("the header of the AD1 image is damaged: {again}", again=_AGAIN))
         version, _, self._chunk, _, self.first, length = struct.unpack_from("<IIIQQI", header, 16)
         if version != _VERSION:
             raise SourceError(
-                "unsupported", f"an AD1 image of version {version}: export the files in it into a folder (FTK Imager)"
+                "unsupported",
+                sentence(
+                    "an AD1 image of version {version}: export the files in it into a folder (FTK Imager)",
+                    version=version,
+                ),
             )
         if not 0 < self._chunk <= _MAX_CHUNK or length > _MAX_NAME:
-            raise SourceError("damaged", f"the header of the AD1 image is damaged: {_AGAIN}")
+            raise SourceError("damaged", sentence("the header of the AD1 image is damaged: {again}", again=_AGAIN))
         self.name = self.read_at(max(0, place) + _IMAGE_HEADER, length).decode("utf-8", "replace")
 
     def read_at(self, offset: int, length: int) -> bytes:
@@ -136,7 +141,11 @@ class Ad1:
         parts = []
         end = offset + length
         if offset < 0 or end > self._ends[-1]:
-            raise NotObtained(f"bytes {offset} to {end} lie outside the image: it is truncated or damaged")
+            raise NotObtained(
+                sentence(
+                    "bytes {offset} to {end} lie outside the image: it is truncated or damaged", offset=offset, end=end
+                )
+            )
         while offset < end:
             number = bisect_right(self._ends, offset)
             begins = self._ends[number - 1] if number else 0
@@ -144,7 +153,9 @@ class Ad1:
             file.seek(_SEGMENT_HEADER + offset - begins)
             data = file.read(min(end, self._ends[number]) - offset)
             if not data:
-                raise NotObtained(f"segment {number + 1} of the image ends too early: it is truncated")
+                raise NotObtained(
+                    sentence("segment {number} of the image ends too early: it is truncated", number=number + 1)
+                )
             parts.append(data)
             offset += len(data)
         return b"".join(parts)
@@ -162,11 +173,11 @@ class Ad1:
         at = first
         while at:
             if at in seen:
-                raise NotObtained("its entries lead in a circle: the image is damaged")
+                raise NotObtained(sentence("its entries lead in a circle: the image is damaged"))
             seen.add(at)
             following, child, meta, chunks, size, kind, length = struct.unpack("<5Q2I", self.read_at(at, _ENTRY))
             if length > _MAX_NAME:
-                raise NotObtained("the name of an entry has a length that none has: the image is damaged")
+                raise NotObtained(sentence("the name of an entry has a length that none has: the image is damaged"))
             name = self.read_at(at + _ENTRY, length).decode("utf-8", "replace")
             yield Ad1Entry(name, kind, child, meta, chunks, size)
             at = following
@@ -179,7 +190,7 @@ class Ad1:
             count += 1
             following, _, kind, length = struct.unpack("<QIII", self.read_at(at, _META))
             if count > _MAX_META or following == at:
-                raise NotObtained("its properties do not end: the image is damaged")
+                raise NotObtained(sentence("its properties do not end: the image is damaged"))
             if kind in (_SIZE, _CREATED, _MODIFIED, _MD5, _CLASS) and length <= _MAX_META:
                 _take(found, kind, self.read_at(at + _META, length))
             at = following
@@ -199,7 +210,13 @@ class Ad1:
             return
         count = struct.unpack("<Q", self.read_at(entry.chunks, 8))[0]
         if count != -(-entry.size // self._chunk):
-            raise NotObtained(f"{count} chunks are told of a file of {entry.size} bytes: the image is damaged")
+            raise NotObtained(
+                sentence(
+                    "{count} chunks are told of a file of {size} bytes: the image is damaged",
+                    count=count,
+                    size=entry.size,
+                )
+            )
         digest = hashlib.md5(usedforsecurity=False)
         for number in range(count):
             place = struct.unpack("<Q", self.read_at(entry.chunks + 8 + 8 * number, 8))[0]
@@ -207,7 +224,7 @@ class Ad1:
             digest.update(data)
             yield data
         if md5 and digest.hexdigest() != md5:
-            raise NotObtained("its MD5 does not fit what the image tells: the image is damaged there")
+            raise NotObtained(sentence("its MD5 does not fit what the image tells: the image is damaged there"))
 
     def _unpacked(self, place: int, size: int) -> bytes:
         stored = self.read_at(place, min(size + size // 16 + _SLACK, max(0, self._ends[-1] - place)))
@@ -216,9 +233,9 @@ class Ad1:
             data = packed.decompress(stored, size) + packed.decompress(packed.unconsumed_tail, 1)
         except zlib.error as error:
             pass_on(error)
-            raise NotObtained("its compressed data is damaged in the image") from error
+            raise NotObtained(sentence("its compressed data is damaged in the image")) from error
         if len(data) != size or not packed.eof:
-            raise NotObtained("a chunk of it has another size than it should have: the image is damaged")
+            raise NotObtained(sentence("a chunk of it has another size than it should have: the image is damaged"))
         return data
 
 
@@ -232,25 +249,49 @@ def open_ad1(image: Image, holder: Holder) -> Ad1:
     number, count = struct.unpack_from("<II", head, 24)
     if number != 1:
         raise SourceError(
-            "missing_part", f"segment {number} of an AD1 image: put all its files into one folder, and name the .ad1"
+            "missing_part",
+            sentence(
+                "segment {number} of an AD1 image: put all its files into one folder, and name the .ad1", number=number
+            ),
         )
     if not 1 <= count <= _MAX_SEGMENTS:
-        raise SourceError("damaged", f"the header of the AD1 image counts {count} files: {_AGAIN}")
+        raise SourceError(
+            "damaged", sentence("the header of the AD1 image counts {count} files: {again}", count=count, again=_AGAIN)
+        )
     files = [(image.file, image.size)]
     whole = struct.unpack_from("<Q", head, 32)[0]
     for following in range(2, count + 1):
         path = image.path.with_suffix(f"{image.path.suffix[:-1]}{following}")
         if image.unpacked or path.is_symlink() or not path.is_file():
-            raise SourceError("missing_part", f"{path.name} is missing: an AD1 image needs all its {count} files")
+            raise SourceError(
+                "missing_part",
+                sentence("{name} is missing: an AD1 image needs all its {count} files", name=path.name, count=count),
+            )
         file = holder.resources.enter_context(open_evidence(path, follow_symlinks=False))
         size = file.seek(0, 2)
         head = _head(file)
         if struct.unpack_from("<II", head, 24) != (following, count):
-            raise SourceError("damaged", f"{path.name} is no file {following} of this AD1 image: {_AGAIN}")
+            raise SourceError(
+                "damaged",
+                sentence(
+                    "{name} is no file {following} of this AD1 image: {again}",
+                    name=path.name,
+                    following=following,
+                    again=_AGAIN,
+                ),
+            )
         files.append((file, size))
     for part, (_, size) in enumerate(files[:-1], 1):
         if not _SEGMENT_HEADER < whole <= size:
-            raise SourceError("truncated", f"file {part} of the AD1 image has {size} bytes and should have {whole}")
+            raise SourceError(
+                "truncated",
+                sentence(
+                    "file {part} of the AD1 image has {size} bytes and should have {whole}",
+                    part=part,
+                    size=size,
+                    whole=whole,
+                ),
+            )
     return Ad1([*((file, whole) for file, _ in files[:-1]), files[-1]])
 
 
@@ -267,7 +308,7 @@ def _head(file: BinaryIO) -> bytes:
     file.seek(0)
     head = file.read(_SEGMENT_HEADER)
     if len(head) < _SEGMENT_HEADER or not head.startswith(AD1_MAGIC):
-        raise SourceError("truncated", f"the header of the AD1 image is cut short: {_AGAIN}")
+        raise SourceError("truncated", sentence("the header of the AD1 image is cut short: {again}", again=_AGAIN))
     return head
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from forensics.disk.errors import SourceError
 from forensics.disk.places import is_url
+from forensics.language import sentence
 
 
 def leads_away(path: Path, other: Path) -> bool:
@@ -56,9 +57,9 @@ def refuse_stand_in(path: Path, other: Path) -> None:
         SourceError: ``missing_part``; the message names it.
     """
     if leads_away(path, other):
-        what = "is a symbolic link that leads out of the folder, which is not followed"
+        what = sentence("is a symbolic link that leads out of the folder, which is not followed")
     elif not other.is_file() and (other.exists() or (not is_url(other) and other.is_symlink())):
-        what = "is no file"
+        what = sentence("is no file")
     else:
         return
-    raise SourceError("missing_part", f"{other.name} {what}: put the file itself there")
+    raise SourceError("missing_part", sentence("{name} {what}: put the file itself there", name=other.name, what=what))

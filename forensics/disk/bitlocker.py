@@ -17,18 +17,19 @@ from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
 from forensics.lack_of_memory import pass_on
+from forensics.language import joined, sentence
 from forensics.tables.hyperv import BitLockerRow
 
 if TYPE_CHECKING:
     from dissect.fve.bde import BDE
 
 _PROTECTORS = {
-    0x0100: "TPM (on its own machine only)",
-    0x0200: "external key file (.BEK)",
+    0x0100: sentence("TPM (on its own machine only)"),
+    0x0200: sentence("external key file (.BEK)"),
     0x0400: "TPM and PIN",
-    0x0500: "TPM and external key",
-    0x0600: "TPM, PIN and external key",
-    0x0800: "recovery password",
+    0x0500: sentence("TPM and external key"),
+    0x0600: sentence("TPM, PIN and external key"),
+    0x0800: sentence("recovery password"),
     0x2000: "password",
 }
 _WORDS = {
@@ -48,10 +49,10 @@ _MAX_PROTECTORS = 100
 """Display: key protectors of one volume."""
 _NAMED = 20
 """Display: key protectors that one sentence names."""
-_GIVE = "examine it again with --recovery-key-file, --password-file or --bek"
-_SAVE = (
-    "make the image again, from the disk itself; where that is so too, repair-bde of Windows may save what is on a "
-    "copy of it, with the recovery key"
+_GIVE = sentence("examine it again with --recovery-key-file, --password-file or --bek")
+_SAVE = sentence(
+    "make the image again, from the disk itself; where that is so too, repair-bde of Windows may "
+    "save what is on a copy of it, with the recovery key"
 )
 
 
@@ -95,13 +96,20 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     tried = [] if opened else _try_keys(bde, keys)
     if not bde.unlocked:
         known = (
-            f"it opens with: {protectors}"
+            sentence("it opens with: {protectors}", protectors=protectors)
             if protectors
-            else f"it names no protector, so nothing that could be given opens it; {_SAVE}"
+            else sentence("it names no protector, so nothing that could be given opens it; {save}", save=_SAVE)
         )
         if not tried:
-            raise SourceError("bitlocker_locked", f"encrypted by BitLocker: {_GIVE}; {known}")
-        raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
+            raise SourceError(
+                "bitlocker_locked", sentence("encrypted by BitLocker: {give}; {known}", give=_GIVE, known=known)
+            )
+        raise SourceError(
+            "bitlocker_wrong_key",
+            sentence(
+                "encrypted by BitLocker, not opened by {names}; {known}", names=joined(tried, " or "), known=known
+            ),
+        )
     row.unlocked = True
     try:
         return cast(BinaryIO, bde.open())
@@ -109,7 +117,9 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         raise
     except Exception as error:
         pass_on(error)
-        raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}; {_SAVE}") from error
+        raise SourceError(
+            "bitlocker_damaged", sentence("its encryption cannot be read: {error}; {save}", error=error, save=_SAVE)
+        ) from error
 
 
 def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
@@ -133,7 +143,10 @@ def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
 
 
 def _damaged(error: Exception) -> SourceError:
-    return SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}; {_SAVE}")
+    return SourceError(
+        "bitlocker_damaged",
+        sentence("its BitLocker metadata cannot be read: {error}; {save}", error=error, save=_SAVE),
+    )
 
 
 def _protectors(bde: BDE) -> str:
@@ -141,13 +154,13 @@ def _protectors(bde: BDE) -> str:
     for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF):
         kind = int(vmk.priority) & 0xFF00
         if kind in _PROTECTORS:
-            names.append(f"{_PROTECTORS[kind]} {{{str(vmk.identifier).upper()}}}")
-    return ", ".join(names[:_NAMED])
+            names.append(sentence("{kind} {{{id}}}", kind=_PROTECTORS[kind], id=str(vmk.identifier).upper()))
+    return joined(names[:_NAMED], ", ")
 
 
 def _fill(row: BitLockerRow, bde: BDE) -> None:
     kinds = [int(vmk.priority) & 0xFF00 for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF)]
-    row.protectors = [_WORDS.get(kind, f"unknown 0x{kind:04x}") for kind in kinds[:_MAX_PROTECTORS]]
+    row.protectors = [_WORDS.get(kind, sentence("unknown 0x{kind:04x}", kind=kind)) for kind in kinds[:_MAX_PROTECTORS]]
     row.has_tpm = any(kind in _NEED_TPM for kind in kinds)
     row.has_recovery_password = 0x0800 in kinds
     row.suspended = bool(bde.has_clear_key())
@@ -164,16 +177,16 @@ def _try_clear_key(bde: BDE) -> bool:
 
 def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
     """Try each key that was given; return the names of those that were tried."""
-    tried = []
+    tried: list[str] = []
     if keys.recovery_key:
-        tried.append("the recovery password")
+        tried.append(sentence("the recovery password"))
         _attempt(bde, "unlock_with_recovery_password", keys.recovery_key)
     if keys.password_file and not bde.unlocked:
-        tried.append("the password")
+        tried.append(sentence("the password"))
         lines = _content(keys.password_file).decode("utf-8-sig", "replace").splitlines()
         _attempt(bde, "unlock_with_passphrase", lines[0] if lines else "")
     if keys.bek_file and not bde.unlocked:
-        tried.append(f"the key file {keys.bek_file.name}")
+        tried.append(sentence("the key file {name}", name=keys.bek_file.name))
         _attempt(bde, "unlock_with_bek", io.BytesIO(_content(keys.bek_file)))
     return tried
 

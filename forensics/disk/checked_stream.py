@@ -9,6 +9,7 @@ from dissect.util.stream import AlignedStream
 
 from forensics.disk.notes import Notes
 from forensics.lack_of_memory import pass_on
+from forensics.language import said_by, sentence
 
 _PIECE = 64 << 10
 
@@ -66,21 +67,32 @@ class CheckedStream(AlignedStream):
             raise  # told by the parent of which the bytes were wanted
         except zlib.error as error:
             pass_on(error)
-            raise self._lost(offset, length, "its compressed data is damaged") from error
+            raise self._lost(offset, length, sentence("its compressed data is damaged")) from error
         except EOFError as error:
-            raise self._lost(offset, length, "it lies beyond the end of the file, which is truncated") from error
+            raise self._lost(
+                offset, length, sentence("it lies beyond the end of the file, which is truncated")
+            ) from error
         except OSError as error:
-            raise self._lost(offset, length, error.strerror or str(error)) from error
+            raise self._lost(offset, length, error.strerror or said_by(error)) from error
         # Other texts of libraries may quote the disk.
         except Exception as error:
             pass_on(error)
-            raise self._lost(offset, length, f"its place in the file is damaged ({type(error).__name__})") from error
+            raise self._lost(
+                offset,
+                length,
+                sentence("its place in the file is damaged ({error_type})", error_type=type(error).__name__),
+            ) from error
         if len(data) != length:
-            raise self._lost(offset, length, "it lies beyond the end of the file, which is truncated")
+            raise self._lost(offset, length, sentence("it lies beyond the end of the file, which is truncated"))
         return data
 
     def _lost(self, offset: int, length: int, why: str) -> NotInImageError:
-        message = f"bytes {offset} to {offset + length} of the disk were not obtained: {why}"
+        message = sentence(
+            "bytes {offset} to {offset2} of the disk were not obtained: {why}",
+            offset=offset,
+            offset2=offset + length,
+            why=why,
+        )
         if length <= self._piece:
             self.notes.add("not_obtained", offset, message)
         return NotInImageError(message)

@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 
 MAGIC = {
     b"\xfd7zXZ\0": "xz",
@@ -91,7 +92,9 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
         _fill(target, _chunks(file, kind), file, name, size, progress, limit)
     except EOFError as error:
         target.close()
-        raise SourceError("truncated", f"{name} ends in the middle of its {kind} data: copy it again") from error
+        raise SourceError(
+            "truncated", sentence("{name} ends in the middle of its {kind} data: copy it again", name=name, kind=kind)
+        ) from error
     except SourceError:
         target.close()
         raise
@@ -104,10 +107,18 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
             import tempfile
 
             folder = tempfile.gettempdir()
-            message = f"{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)"
+            message = sentence(
+                "{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)", name=name, folder=folder
+            )
             raise SourceError("disk_full", message) from error
         raise SourceError(
-            "damaged", f"{name} cannot be unpacked, its {kind} data is damaged: {error}; copy it again"
+            "damaged",
+            sentence(
+                "{name} cannot be unpacked, its {kind} data is damaged: {error}; copy it again",
+                name=name,
+                kind=kind,
+                error=error,
+            ),
         ) from error
     target.seek(0)
     return target
@@ -133,7 +144,11 @@ def _fill(
         if done > limit:
             raise SourceError(
                 "too_large",
-                f"{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine that",
+                sentence(
+                    "{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine that",
+                    name=name,
+                    limit=limit,
+                ),
             )
         part_done = 20 * file.tell() // max(1, size)
         if part_done > told:

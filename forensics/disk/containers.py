@@ -19,6 +19,7 @@ from forensics.disk.places import place_of
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 
 __all__ = ["Image", "image_kind", "kind_of", "open_disk", "open_image", "refusal"]
 
@@ -51,7 +52,7 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress, *, hol
         raise unreadable(name, error) from error
     unpacked, saved = is_joined, saved_by_clonezilla(path.name)
     if saved is not None and compression(head):
-        raise SourceError("unsupported", f"{name} is {saved.reason}")
+        raise SourceError("unsupported", sentence("{name} is {reason}", name=name, reason=saved.reason))
     # A compressed file in a compressed file is somebody's mistake; more layers are somebody's trap.
     for layer in range(2):
         packed = compression(head)
@@ -67,17 +68,26 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress, *, hol
         if compression(head) and size > max(_BOMB_LEAST, stored * _BOMB_RATIO):
             raise SourceError(
                 "too_large",
-                f"{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked; if it is no "
-                "trap, unpack it yourself and examine that",
+                sentence(
+                    "{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked; if "
+                    "it is no trap, unpack it yourself and examine that",
+                    name=name,
+                    size=size,
+                ),
             )
     if not size:
-        raise SourceError("empty", f"{name} is empty: nothing was copied into it; copy it again")
+        raise SourceError("empty", sentence("{name} is empty: nothing was copied into it; copy it again", name=name))
     kind = recognise(path, name, file, size, holds_disk=holds_disk)
     if kind not in _JOINED and not unpacked:
         _refuse_part(path, name)
     if kind == "raw" and size < LEAST_DISK:
         raise SourceError(
-            "too_small", f"{name} has {size} bytes, less than a sector: it is no disk image, name that itself"
+            "too_small",
+            sentence(
+                "{name} has {size} bytes, less than a sector: it is no disk image, name that itself",
+                name=name,
+                size=size,
+            ),
         )
     return Image(path, name, file, size, kind, unpacked)
 
@@ -88,8 +98,11 @@ def _refuse_part(path: Path, name: str) -> None:
     if second is not None and path.with_name(second).is_file():
         raise SourceError(
             "unsupported",
-            f"{name} is the first part of a file that was cut: join the parts in their order (cat, or copy /b on "
-            "Windows) and examine that",
+            sentence(
+                "{name} is the first part of a file that was cut: join the parts in their order (cat, or "
+                "copy /b on Windows) and examine that",
+                name=name,
+            ),
         )
 
 
@@ -116,11 +129,17 @@ def open_disk(image: Image, holder: Holder) -> Disk:
         raise with_next_step(error, image.name) from error
     except FileNotFoundError as error:
         raise SourceError(
-            "missing_part", f"{image.name} needs {error.filename}, which is not beside it: put it there"
+            "missing_part",
+            sentence(
+                "{name} needs {filename}, which is not beside it: put it there",
+                name=image.name,
+                filename=error.filename,
+            ),
         ) from error
     except EOFError as error:
         raise SourceError(
-            "truncated", f"{image.name} ends too early: the file, or a part of it, is truncated; copy it again"
+            "truncated",
+            sentence("{name} ends too early: the file, or a part of it, is truncated; copy it again", name=image.name),
         ) from error
     except OSError as error:
         raise unreadable(image.name, error) from error
@@ -129,8 +148,13 @@ def open_disk(image: Image, holder: Holder) -> Disk:
         pass_on(error)
         raise SourceError(
             "damaged",
-            f"{image.name} cannot be opened as {image.kind.upper()} ({type(error).__name__}): its header is damaged, "
-            "or of a kind that is not read; copy it again, or convert it to raw (qemu-img convert -O raw)",
+            sentence(
+                "{name} cannot be opened as {upper} ({error_type}): its header is damaged, or of a kind that "
+                "is not read; copy it again, or convert it to raw (qemu-img convert -O raw)",
+                name=image.name,
+                upper=image.kind.upper(),
+                error_type=type(error).__name__,
+            ),
         ) from error
 
 
@@ -157,7 +181,7 @@ def _opener(kind: str) -> Callable[[Image, Holder], Disk]:
         return open_parallels
     others: dict[str, Callable[[Image, Holder], Disk]] = {"vhdx": _vhdx, "e01": _e01, "raw": _raw}
     if kind not in others:  # a configuration may name anything as a disk
-        raise SourceError("unsupported", f"it is no disk image but {kind}: name the disk itself")
+        raise SourceError("unsupported", sentence("it is no disk image but {kind}: name the disk itself", kind=kind))
     return others[kind]
 
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from forensics.language import sentence
+
 SUFFIXES = (".gpg", ".pgp", ".asc", ".age", ".aes", ".enc")
 """What programs put behind the name of a file that they encrypt."""
 
-_DECRYPT = "not examined: decrypt it{how} and examine the result"
 _MARKS = (
-    (b"-----BEGIN PGP MESSAGE-----", "OpenPGP", " (gpg -d)"),
-    (b"age-encryption.org/v1\n", "age", " (age -d)"),
-    (b"-----BEGIN AGE ENCRYPTED FILE-----", "age", " (age -d)"),
-    (b"AES\2\0", "AES Crypt", " (aescrypt -d)"),
-    (b"AES\1\0", "AES Crypt", " (aescrypt -d)"),
-    (b"AES\3\0", "AES Crypt", " (aescrypt -d)"),
-    (b"Salted__", "OpenSSL", " (openssl enc -d)"),
+    (b"-----BEGIN PGP MESSAGE-----", "OpenPGP", "gpg -d"),
+    (b"age-encryption.org/v1\n", "age", "age -d"),
+    (b"-----BEGIN AGE ENCRYPTED FILE-----", "age", "age -d"),
+    (b"AES\2\0", "AES Crypt", "aescrypt -d"),
+    (b"AES\1\0", "AES Crypt", "aescrypt -d"),
+    (b"AES\3\0", "AES Crypt", "aescrypt -d"),
+    (b"Salted__", "OpenSSL", "openssl enc -d"),
 )
 _VERACRYPT = (".hc", ".tc")
 _PUBLIC_KEY, _SYMMETRIC_KEY = 1, 3
@@ -40,15 +41,19 @@ def encrypted_with(head: bytes) -> str | None:
     """
     for mark, program, how in _MARKS:
         if head.startswith(mark):
-            return f"encrypted with {program}, {_DECRYPT.format(how=how)}"
-    return f"encrypted with OpenPGP, {_DECRYPT.format(how=' (gpg -d)')}" if _is_openpgp(head) else None
+            return sentence("encrypted with {program}, {what}", program=program, what=_decrypt(how))
+    return sentence("encrypted with OpenPGP, {what}", what=_decrypt("gpg -d")) if _is_openpgp(head) else None
+
+
+def _decrypt(how: str) -> str:
+    return sentence("not examined: decrypt it ({how}) and examine the result", how=how)
 
 
 def may_be_veracrypt(name: str) -> str | None:
     """Say that a file without any mark is named as a VeraCrypt container, which has none; None where it is not."""
     if PurePath(name).suffix.lower() not in _VERACRYPT:
         return None
-    return "named as a VeraCrypt container, not examined: mount it and examine what it holds"
+    return sentence("named as a VeraCrypt container, not examined: mount it and examine what it holds")
 
 
 def plain_name(name: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forensics.disk.places import is_url, place_of
+from forensics.language import sentence
 
 Identity = tuple[int, int]
 """Device and inode: the same for every name of a file."""
@@ -88,11 +89,18 @@ class EvidenceFiles:
             is_same = place == evidence or (own is not None and own == identity)
             if is_same or (os.path.isdir(evidence) and identity in above):
                 raise EvidenceTargetError(
-                    f"{target} is, or lies in, the source {name}; evidence is never written, choose another place"
+                    sentence(
+                        "{target} is, or lies in, the source {name}; evidence is never written, choose another place",
+                        target=target,
+                        name=name,
+                    )
                 )
         if own is not None and own in self._read:
             raise EvidenceTargetError(
-                f"{target} was read as a part of the evidence; evidence is never written, choose another place"
+                sentence(
+                    "{target} was read as a part of the evidence; evidence is never written, choose another place",
+                    target=target,
+                )
             )
 
 
@@ -181,7 +189,7 @@ def _refuse_special(path: str | Path, mode: int, may_be_device: bool) -> None:
     if stat.S_ISLNK(mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (may_be_device and stat.S_ISBLK(mode))):
-        raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
+        raise OSError(errno.EINVAL, sentence("neither a file nor a disk"), str(path))
 
 
 def _opened(path: str, flags: int) -> int:

@@ -19,7 +19,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Unreadable
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 
 MOST_SEARCHED = 64 << 30
@@ -90,13 +90,18 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
                 continue
             suspects += 1
             if suspects > _MAX_SUSPECTS:
-                result.cut = f"only the first {_MAX_SUSPECTS} sectors that look like the start of a disk were looked at"
+                result.cut = sentence(
+                    "only the first {max_suspects} sectors that look like the start of a disk were looked at",
+                    max_suspects=_MAX_SUSPECTS,
+                )
                 return result
             beginning = _beginning(image, size, start + offset, is_further)
             if beginning is None or (beginning.offset < end and not is_further):
                 continue
             if len(result.found) == MAX_FOUND:
-                result.cut = f"only the first {MAX_FOUND} disks and volumes in it are examined"
+                result.cut = sentence(
+                    "only the first {max_found} disks and volumes in it are examined", max_found=MAX_FOUND
+                )
                 return result
             result.found.append(beginning)
             if is_further:
@@ -108,9 +113,11 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
             "{count} part of it of a MiB could not be read", "{count} parts of it of a MiB could not be read", lost
         )
     elif size > MOST_PROBED:
-        result.cut = f"nothing behind byte {MOST_PROBED} of it was looked at"
+        result.cut = sentence("nothing behind byte {most_probed} of it was looked at", most_probed=MOST_PROBED)
     elif size > MOST_SEARCHED:
-        result.cut = f"behind byte {MOST_SEARCHED} only each MiB of it was looked at"
+        result.cut = sentence(
+            "behind byte {most_searched} only each MiB of it was looked at", most_searched=MOST_SEARCHED
+        )
     return result
 
 
@@ -203,7 +210,7 @@ def _ntfs(image: VolumeReader, size: int, at: int, boot: bytes, in_dynamic: bool
     is_cut = at + length + per_sector > size
     if (in_dynamic and is_cut) or (not is_cut and image.read_at(at + length, _SECTOR)[:84] != boot[:84]):
         return None
-    return Beginning(at, min(at + length + per_sector, size), "an NTFS volume")
+    return Beginning(at, min(at + length + per_sector, size), sentence("an NTFS volume"))
 
 
 def _disk(image: VolumeReader, size: int, at: int) -> Beginning | None:
@@ -219,6 +226,6 @@ def _disk(image: VolumeReader, size: int, at: int) -> Beginning | None:
             continue
         if partition.offset and (partition.is_dynamic or mark in (b"NTFS    ", b"-FVE-FS-")):
             end = max(each.offset + each.size for each in table.partitions)
-            what = f"a disk with a table of partitions ({table.scheme.upper()})"
+            what = sentence("a disk with a table of partitions ({upper})", upper=table.scheme.upper())
             return Beginning(at, min(at + end, size), what, tuple(_further(rest, at, table.partitions)))
     return None

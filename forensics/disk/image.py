@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def disk_of(image: Image, stream: object, sector_size: int | None = None, parent
     """Return the disk that a stream shows; raises SourceError where it has no size."""
     size = getattr(stream, "size", None)
     if not isinstance(size, int) or size <= 0:
-        raise SourceError("bad_header", "its header gives the disk no size")
+        raise SourceError("bad_header", sentence("its header gives the disk no size"))
     return Disk(cast(BinaryIO, stream), size, image.name, sector_size, parents=parents)
 
 
@@ -59,7 +60,7 @@ def checked_disk(image: Image, stream: AlignedStream, holder: Holder, parents: t
     from forensics.disk.checked_stream import CheckedStream
 
     if not stream.size or stream.size < 0:
-        raise SourceError("bad_header", "its header gives the disk no size")
+        raise SourceError("bad_header", sentence("its header gives the disk no size"))
     checked = CheckedStream(cast(BinaryIO, stream), stream.size, stream.align, image.name)
     holder.watch(image.name, lambda: checked.notes.problems)
     package, _, rest = type(stream).__module__.partition(".")

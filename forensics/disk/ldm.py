@@ -13,15 +13,18 @@ from __future__ import annotations
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.tree import Unreadable
+from forensics.language import sentence
 
-LIKELY_SIMPLE = (
-    "the volume lies on a dynamic disk (LDM) and is read as a simple one, which by its own boot sectors it likely is; "
-    "it may be one half of a mirror, of which the other may be newer"
+LIKELY_SIMPLE = sentence(
+    "the volume lies on a dynamic disk (LDM) and is read as a simple one, which by its own boot "
+    "sectors it likely is; it may be one half of a mirror, of which the other may be newer"
 )
 _NTFS = b"NTFS    "
 _LEAST_REST = 8 << 20
 """Format: bytes behind a volume in which another one may begin: less is what rounding to cylinders leaves."""
-_IMAGE = "image the volume itself, on a Windows to which all disks of the group are attached, and examine that"
+_IMAGE = sentence(
+    "image the volume itself, on a Windows to which all disks of the group are attached, and examine that"
+)
 
 
 def not_simple(partition: VolumeReader, size: int) -> str | None:
@@ -36,20 +39,25 @@ def not_simple(partition: VolumeReader, size: int) -> str | None:
     """
     boot = partition.read_at(0, 512)
     if boot[3:11] != _NTFS:
-        return (
-            "a dynamic disk (LDM): no NTFS volume begins where this partition does; --offset search looks for those "
-            f"further in, else {_IMAGE}"
+        return sentence(
+            "a dynamic disk (LDM): no NTFS volume begins where this partition does; --offset search "
+            "looks for those further in, else {image}",
+            image=_IMAGE,
         )
     end = ntfs_size(boot)
     if end and end + 512 > size:
-        return (
-            f"a spanned, striped or RAID-5 volume of a dynamic disk (LDM): it has {end} bytes, of which this partition "
-            f"holds {size} at the most; {_IMAGE}"
+        return sentence(
+            "a spanned, striped or RAID-5 volume of a dynamic disk (LDM): it has {end} bytes, of which "
+            "this partition holds {size} at the most; {image}",
+            end=end,
+            size=size,
+            image=_IMAGE,
         )
     if not end or not _is_copy(partition, boot, end):
-        return (
-            "a volume of a dynamic disk (LDM) whose end does not lie where a simple volume has it: a spanned, striped "
-            f"or RAID-5 volume, or a damaged one; {_IMAGE}"
+        return sentence(
+            "a volume of a dynamic disk (LDM) whose end does not lie where a simple volume has it: a "
+            "spanned, striped or RAID-5 volume, or a damaged one; {image}",
+            image=_IMAGE,
         )
     return None
 
@@ -64,9 +72,10 @@ def rest_of(boot: bytes, size: int) -> str | None:
     rest = size - ntfs_size(boot) - 512
     if rest < _LEAST_REST:
         return None
-    return (
-        f"{rest} bytes behind the first volume of this partition of a dynamic disk (LDM), in which others may lie: "
-        "--offset search looks for them"
+    return sentence(
+        "{rest} bytes behind the first volume of this partition of a dynamic disk (LDM), in which "
+        "others may lie: --offset search looks for them",
+        rest=rest,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 NOT_FOLLOWED = "link_not_followed"
@@ -32,8 +33,13 @@ class Link:
 
     def named(self) -> str:
         """Return what it is and where it leads, for use in a sentence."""
-        what = "the mount point of" if self.kind == "mounted volume" else f"a {self.kind} to"
-        return f"{what} {self.target}"
+        if self.kind == "mounted volume":
+            return sentence("the mount point of {target}", target=self.target)
+        if self.kind == "junction":
+            return sentence("a junction to {target}", target=self.target)
+        if self.kind == "hard link":
+            return sentence("a hard link to {target}", target=self.target)
+        return sentence("a symbolic link to {target}", target=self.target)
 
     def not_followed(self, path: str) -> str:
         """Say that a link was not followed.
@@ -41,6 +47,12 @@ class Link:
         Args:
             path: Its path in the tree.
         """
-        also = "that volume" if self.kind == "mounted volume" else "what lies there"
-        where = path.replace("/", "\\")
-        return f"{where} is {self.named()}, which is not followed: {self.why_not or f'examine {also} too'}"
+        what_next = sentence("examine what lies there too")
+        if self.kind == "mounted volume":
+            what_next = sentence("examine that volume too")
+        return sentence(
+            "{where} is {link}, which is not followed: {why}",
+            where=path.replace("/", "\\"),
+            link=self.named(),
+            why=self.why_not or what_next,
+        )

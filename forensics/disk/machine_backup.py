@@ -10,6 +10,7 @@ from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 BACKUPS = ("vma", "xva", "vbk")
@@ -69,8 +70,13 @@ def open_backup(image: Image, holder: Holder) -> MachineBackup:
         pass_on(error)
         raise SourceError(
             "damaged",
-            f"{image.name} cannot be opened as {image.kind.upper()} ({type(error).__name__}): its header is damaged, "
-            "or of a kind that is not read; copy it again, or restore its disks with the program that made it",
+            sentence(
+                "{name} cannot be opened as {upper} ({error_type}): its header is damaged, or of a kind that "
+                "is not read; copy it again, or restore its disks with the program that made it",
+                name=image.name,
+                upper=image.kind.upper(),
+                error_type=type(error).__name__,
+            ),
         ) from error
 
 

@@ -12,6 +12,7 @@ import re
 from pathlib import PurePath
 
 from forensics.disk.encrypted_file import encrypted_with, may_be_veracrypt
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEAD = 40 << 10
@@ -34,77 +35,111 @@ class NotRead:
     is_evidence: bool = True
 
 
-_QEMU_RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
-_FILES = "export its files into a folder"
-_UNSPLIT = "unpack it from all its parts (7z x, given the .zip) and examine the folder"
-_RESTORE = "restore its disks as images, with the program that made it, and examine those"
+_QEMU_RAW = sentence("convert it to raw (qemu-img convert -O raw) and examine that")
+_FILES = sentence("export its files into a folder")
+_UNSPLIT = sentence("unpack it from all its parts (7z x, given the .zip) and examine the folder")
+_RESTORE = sentence("restore its disks as images, with the program that made it, and examine those")
 
 _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
         b"EVF2\r\n\x81\0",
-        "an EnCase Ex01 image: export it as E01 (EnCase; the ewfexport of Linux distributions does not read it) and "
-        "examine that",
+        sentence(
+            "an EnCase Ex01 image: export it as E01 (EnCase; the ewfexport of Linux distributions does "
+            "not read it) and examine that"
+        ),
     ),
-    (0, b"LVF\x09\x0d\x0a\xff\x00", f"an EnCase L01 logical image: {_FILES}"),
-    (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
-    (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
-    (0, b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
-    (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
-    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
-    (0, b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
-    (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
-    (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
-    (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
-    (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
+    (0, b"LVF\x09\x0d\x0a\xff\x00", sentence("an EnCase L01 logical image: {files}", files=_FILES)),
+    (0, b"LEF2\r\n\x81\0", sentence("an EnCase Lx01 logical image: {files}", files=_FILES)),
+    (
+        0,
+        b"ADCRYPT\0",
+        sentence("an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
+    ),
+    (0, b"WLPWM\0\0\0", sentence("a pipable WIM image: export it to an ordinary one (wimexport) and examine that")),
+    (4, b"SignedImage ", sentence("an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk")),
+    (0, b"Rar!\x1a\x07", sentence("a RAR archive: unpack it and examine the folder")),
+    (0, b"AFF10", sentence("an AFF image: convert it to raw (affconvert -r) and examine that")),
+    (0, b"QED\0", sentence("a QED image: {qemu_raw}", qemu_raw=_QEMU_RAW)),
+    (
+        0,
+        b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd",
+        sentence("an index of a Proxmox Backup Server: {restore}", restore=_RESTORE),
+    ),
+    (
+        0,
+        b"partclone-image",
+        sentence("a partclone image: restore it to a raw file (partclone.restore) and examine that"),
+    ),
+    (0, b"\xce\x24\xb9\xa2\x20\0\0\0", sentence("an Acronis backup: {restore}", restore=_RESTORE)),
     (
         0,
         b"\0ntfsclone-image",
-        "an image of ntfsclone: restore it to a raw file (ntfsclone -r -O) and examine that",
+        sentence("an image of ntfsclone: restore it to a raw file (ntfsclone -r -O) and examine that"),
     ),
-    (0, b"PaRtImAgE-VoLuMe", "a Partimage image: restore it to a partition (partimage restore) and examine that"),
-    (0, b"FsArCh_", "an archive of FSArchiver: restore its file system (fsarchiver restfs) and examine that"),
+    (
+        0,
+        b"PaRtImAgE-VoLuMe",
+        sentence("a Partimage image: restore it to a partition (partimage restore) and examine that"),
+    ),
+    (0, b"FsArCh_", sentence("an archive of FSArchiver: restore its file system (fsarchiver restfs) and examine that")),
     (
         0,
         b"encrcdsa",
-        "an encrypted Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that",
+        sentence("an encrypted Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
     ),
-    (0, b"sprs", "a sparse Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
-    (0, b"hsqs", "a squashfs image: unpack it (unsquashfs) and examine the folder"),
-    (0, b"PK\7\x08PK\3\4", f"the first part of a split zip archive: {_UNSPLIT}"),
-    (0, b"PK\1\2", f"the last part of a split zip archive: {_UNSPLIT}"),
+    (
+        0,
+        b"sprs",
+        sentence("a sparse Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
+    ),
+    (0, b"hsqs", sentence("a squashfs image: unpack it (unsquashfs) and examine the folder")),
+    (0, b"PK\7\x08PK\3\4", sentence("the first part of a split zip archive: {unsplit}", unsplit=_UNSPLIT)),
+    (0, b"PK\1\2", sentence("the last part of a split zip archive: {unsplit}", unsplit=_UNSPLIT)),
 )
 _OTHER: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
+    (
+        0,
+        b"ElfFile\0",
+        sentence("an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
+    ),
     (0, b"%PDF-", "a PDF document"),
-    (0, b"SQLite format 3\0", "an SQLite database"),
-    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE compound file, such as an Office document or an MSI package"),
+    (0, b"SQLite format 3\0", sentence("an SQLite database")),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        sentence("an OLE compound file, such as an Office document or an MSI package"),
+    ),
     (0, b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
     (0, b"\xff\xd8\xff", "a picture (JPEG)"),
     (0, b"MZ", "a Windows program"),
     (0, b"\x7fELF", "a Linux program"),
-    (0, b"PAGEDU", "a memory dump: it holds no disk, name the disk of the machine"),
-    (0, b"MDMP", "a memory dump: it holds no disk, name the disk of the machine"),
-    (4, b"\xef\xcd\xab\x89", "an ESE database, such as ntds.dit"),
+    (0, b"PAGEDU", sentence("a memory dump: it holds no disk, name the disk of the machine")),
+    (0, b"MDMP", sentence("a memory dump: it holds no disk, name the disk of the machine")),
+    (4, b"\xef\xcd\xab\x89", sentence("an ESE database, such as ntds.dit")),
 )
-_CERTIFICATE = "hold no machine: name the disk or the collection that its private key was on"
+_CERTIFICATE = sentence("hold no machine: name the disk or the collection that its private key was on")
 _BY_SUFFIX = {
-    **dict.fromkeys((".vbk", ".vib", ".vrb"), "a Veeam backup: restore its disks with Veeam and examine those"),
-    **dict.fromkeys((".tib", ".tibx"), f"an Acronis backup: {_RESTORE}"),
-    **dict.fromkeys((".mrimg", ".mrbak"), f"a Macrium Reflect backup: {_RESTORE}"),
-    **dict.fromkeys((".v2i", ".iv2i"), f"a Veritas System Recovery backup: {_RESTORE}"),
-    **dict.fromkeys((".spf", ".spi"), f"a ShadowProtect backup: {_RESTORE}"),
+    **dict.fromkeys(
+        (".vbk", ".vib", ".vrb"), sentence("a Veeam backup: restore its disks with Veeam and examine those")
+    ),
+    **dict.fromkeys((".tib", ".tibx"), sentence("an Acronis backup: {restore}", restore=_RESTORE)),
+    **dict.fromkeys((".mrimg", ".mrbak"), sentence("a Macrium Reflect backup: {restore}", restore=_RESTORE)),
+    **dict.fromkeys((".v2i", ".iv2i"), sentence("a Veritas System Recovery backup: {restore}", restore=_RESTORE)),
+    **dict.fromkeys((".spf", ".spi"), sentence("a ShadowProtect backup: {restore}", restore=_RESTORE)),
 }
-_NO_DESCRIPTOR = (
-    "named as a VMDK and is a text whose first line is not that of a descriptor (# Disk DescriptorFile): copy it "
-    "again, or make a raw disk of what it describes"
+_NO_DESCRIPTOR = sentence(
+    "named as a VMDK and is a text whose first line is not that of a descriptor (# Disk "
+    "DescriptorFile): copy it again, or make a raw disk of what it describes"
 )
-_MDF = "an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine"
+_MDF = sentence("an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine")
 LEAST_VHDX = 3 << 20
 """Format: bytes that the headers and tables of every VHDX take."""
 VHD_SET = NotRead(
-    "a VHD Set: it holds no data, and names the disk that does, an .avhdx file beside it; name that, and where there "
-    "are several, the newest"
+    sentence(
+        "a VHD Set: it holds no data, and names the disk that does, an .avhdx file beside it; name "
+        "that, and where there are several, the newest"
+    )
 )
 _CLONEZILLA = re.compile(r"-ptcl-img\.", re.IGNORECASE)
 _CD_MARKS = (32769, 37649, 37657, 37385)
@@ -115,7 +150,9 @@ def saved_by_clonezilla(name: str) -> NotRead | None:
     """Tell by its name one of the compressed pieces that Clonezilla cuts a partition into."""
     if not _CLONEZILLA.search(name):
         return None
-    return NotRead("a partition that Clonezilla saved: restore it to a raw file (partclone.restore) and examine that")
+    return NotRead(
+        sentence("a partition that Clonezilla saved: restore it to a raw file (partclone.restore) and examine that")
+    )
 
 
 def not_read(head: bytes, tail: bytes) -> NotRead | None:
@@ -129,14 +166,16 @@ def not_read(head: bytes, tail: bytes) -> NotRead | None:
         if head[offset : offset + len(magic)] == magic:
             return NotRead(reason)
     if head[:2] == b"\xfe\xef" and head[2:4] and head[2] & 0xF7 == 1 and head[3] & 0xF0 == 0:
-        return NotRead("a Norton Ghost image: restore it to a disk, or convert it to raw, and examine that")
+        return NotRead(sentence("a Norton Ghost image: restore it to a disk, or convert it to raw, and examine that"))
     encrypted = encrypted_with(head)
     if encrypted is not None:
         return NotRead(encrypted)
     if _ends_split_zip(tail):
-        return NotRead(f"the last part of a split zip archive: {_UNSPLIT}")
+        return NotRead(sentence("the last part of a split zip archive: {unsplit}", unsplit=_UNSPLIT))
     if tail.startswith(b"koly"):
-        return NotRead("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
+        return NotRead(
+            sentence("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
+        )
     return None
 
 
@@ -162,7 +201,9 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
         return marked
     for offset, magic, what in _OTHER:
         if head[offset : offset + len(magic)] == magic:
-            return NotRead(what if ": " in what else f"{what}, no disk and no collection", is_evidence=False)
+            return NotRead(
+                what if ": " in what else sentence("{what}, no disk and no collection", what=what), is_evidence=False
+            )
     for recognise in (_der, _text):
         told = recognise(head)
         if told is not None and recognise is _text and name.lower().endswith(".vmdk"):
@@ -170,7 +211,7 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
         if told is not None:
             return NotRead(told, is_evidence=False)
     if any(head[at : at + 5] in _CD_KINDS for at in _CD_MARKS):
-        return NotRead("an optical disc image (ISO): copy what it holds into a folder and examine that")
+        return NotRead(sentence("an optical disc image (ISO): copy what it holds into a folder and examine that"))
     suffix = PurePath(name).suffix.lower()
     if suffix in _BY_SUFFIX:
         return NotRead(_BY_SUFFIX[suffix])
@@ -190,7 +231,7 @@ def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:
     """
     is_aff4 = head[30:].startswith(b"container.description") or name.lower().endswith(".aff4")
     if kind == "zip" and is_aff4:
-        return NotRead("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that")
+        return NotRead(sentence("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that"))
     return None
 
 
@@ -200,9 +241,9 @@ def _der(head: bytes) -> str | None:
         return None
     body = head[2 + {0x80: 0, 0x82: 2, 0x83: 3}[head[1]] :]
     if body.startswith(b"\x02\x01\x03"):
-        return f"a PFX file (PKCS #12); such files {_CERTIFICATE}"
+        return sentence("a PFX file (PKCS #12); such files {certificate}", certificate=_CERTIFICATE)
     if body[:1] in (b"\x30", b"\x06", b"\x02"):
-        return f"a certificate or another DER file; such files {_CERTIFICATE}"
+        return sentence("a certificate or another DER file; such files {certificate}", certificate=_CERTIFICATE)
     return None
 
 
@@ -211,8 +252,8 @@ def _text(head: bytes) -> str | None:
     if text is None:
         return None
     if text.lstrip("\ufeff \t\r\n").startswith("-----BEGIN"):
-        return f"a PEM file; such files {_CERTIFICATE}"
-    return "a text file, no disk and no collection"
+        return sentence("a PEM file; such files {certificate}", certificate=_CERTIFICATE)
+    return sentence("a text file, no disk and no collection")
 
 
 def _decoded(head: bytes) -> str | None:

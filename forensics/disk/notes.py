@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 _MAX_PROBLEMS = 1000
 """Display: faults of one image that are told one by one."""
@@ -35,5 +36,8 @@ class Notes:
             return
         self._told.add((kind, offset))
         if len(self.problems) == _MAX_PROBLEMS:
-            kind, message = "too_many_problems", f"more than {_MAX_PROBLEMS} things are wrong with this image"
-        self.problems.append(FormatError(kind, offset, f"{self.name}: {message}"))
+            kind, message = (
+                "too_many_problems",
+                sentence("more than {max_problems} things are wrong with this image", max_problems=_MAX_PROBLEMS),
+            )
+        self.problems.append(FormatError(kind, offset, sentence("{name}: {message}", name=self.name, message=message)))

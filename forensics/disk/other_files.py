@@ -14,34 +14,39 @@ import re
 from pathlib import PurePath
 
 from forensics.disk.not_read import HEAD, NotRead
+from forensics.language import sentence
 
-_MEMORY = "it holds no disk, name the disk of the machine"
-_NO_MACHINE = "hold no machine: name the disk or the collection that its private key was on"
-_LIES_IN = "name the disk or the collection that it lies in, with the hives"
-_NO_DISK = "no disk and no collection"
+_MEMORY = sentence("it holds no disk, name the disk of the machine")
+_NO_MACHINE = sentence("hold no machine: name the disk or the collection that its private key was on")
+_LIES_IN = sentence("name the disk or the collection that it lies in, with the hives")
+_NO_DISK = sentence("no disk and no collection")
 _NO_EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"EMiL", f"a memory dump (LiME): {_MEMORY}"),
-    (0, b"AVML", f"a memory dump (AVML): {_MEMORY}"),
-    *((0, mark, f"a saved state of a VMware machine: {_MEMORY}") for mark in (
+    (0, b"EMiL", sentence('a memory dump (LiME): {memory}', memory=_MEMORY)),
+    (0, b"AVML", sentence('a memory dump (AVML): {memory}', memory=_MEMORY)),
+    *((0, mark, sentence('a saved state of a VMware machine: {memory}', memory=_MEMORY)) for mark in (
         b"\xd0\xbe\xd2\xbe", b"\xd1\xba\xd1\xba", b"\xd2\xbe\xd2\xbe", b"\xd3\xbe\xd3\xbe"
     )),
-    (0, b"\x7fVirtualBox SavedState", f"a saved state of a VirtualBox machine: {_MEMORY}"),
-    (0, b"LibvirtQemudSave", f"a saved state of a libvirt machine: {_MEMORY}"),
-    (0, b"LibvirtQemudPart", f"a saved state of a libvirt machine: {_MEMORY}"),
-    (0, b"QEVM\0", f"a saved state of a QEMU machine: {_MEMORY}"),
-    *((0, mark, f"a capture of network traffic, {_NO_DISK}") for mark in (
+    (0, b"\x7fVirtualBox SavedState", sentence('a saved state of a VirtualBox machine: {memory}', memory=_MEMORY)),
+    (0, b"LibvirtQemudSave", sentence('a saved state of a libvirt machine: {memory}', memory=_MEMORY)),
+    (0, b"LibvirtQemudPart", sentence('a saved state of a libvirt machine: {memory}', memory=_MEMORY)),
+    (0, b"QEVM\0", sentence('a saved state of a QEMU machine: {memory}', memory=_MEMORY)),
+    *((0, mark, sentence('a capture of network traffic, {no_disk}', no_disk=_NO_DISK)) for mark in (
         b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d"
     )),
-    (8, b"\x4d\x3c\x2b\x1a", f"a capture of network traffic, {_NO_DISK}"),
-    (0, b"!BDN", f"an Outlook mailbox, {_NO_DISK}"),
-    (4, b"LfLe", "an event log (EVT): name the disk, or the folder or archive that also holds the hives"),
+    (8, b"\x4d\x3c\x2b\x1a", sentence('a capture of network traffic, {no_disk}', no_disk=_NO_DISK)),
+    (0, b"!BDN", sentence('an Outlook mailbox, {no_disk}', no_disk=_NO_DISK)),
+    (4, b"LfLe", sentence("an event log (EVT): name the disk, or the folder or archive that also holds the hives")),
     (
         0,
         b"\x1e\xf1\xb5\xb0",
-        "a private key (PVK): name a disk, and give the backup key of a domain with --domain-backup-key",
+        sentence("a private key (PVK): name a disk, and give the backup key of a domain with " "--domain-backup-key"),
     ),
-    (0, b"\xfe\xed\xfe\xed", f"a Java key store; such files {_NO_MACHINE}"),
-    (0, b"MSCF\0\0\0\0", "a cabinet archive (CAB): unpack it (expand -F:*, cabextract) and examine the folder"),
+    (0, b"\xfe\xed\xfe\xed", sentence('a Java key store; such files {no_machine}', no_machine=_NO_MACHINE)),
+    (
+        0,
+        b"MSCF\0\0\0\0",
+        sentence("a cabinet archive (CAB): unpack it (expand -F:*, cabextract) and examine the folder"),
+    ),
 )  # fmt: skip
 _PACKED: tuple[tuple[bytes, str, str], ...] = (
     (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
@@ -53,42 +58,48 @@ _PACKED: tuple[tuple[bytes, str, str], ...] = (
 _TEXTS: tuple[tuple[tuple[bytes, ...], str], ...] = (
     (
         (b"# Mapfile. Created by GNU ddrescue", b"# Rescue Logfile. Created by GNU ddrescue"),
-        "the map of a copy that GNU ddrescue made: name the image that it belongs to",
+        sentence("the map of a copy that GNU ddrescue made: name the image that it belongs to"),
     ),
     (
         (b"version https://git-lfs.github.com/spec/",),
-        "a pointer of Git LFS and not the file itself: fetch that (git lfs pull) and examine it",
+        sentence("a pointer of Git LFS and not the file itself: fetch that (git lfs pull) and examine it"),
     ),
     (
         (b"<!DOCTYPE html", b"<!doctype html", b"<html"),
-        "a web page, perhaps what a server sent instead of the file: download it again",
+        sentence("a web page, perhaps what a server sent instead of the file: download it again"),
     ),
 )
 _DISK_NAME = re.compile(r".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01|raw|dd|img|vma|zip|7z|tar|ova)(\.\w{1,5})?", re.IGNORECASE)
 _WEB_NAMES = (".htm", ".html", ".xhtml", ".hta")
 _GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_RESTORE = "restore its disks as images, with the program that made it, and examine those"
+_RESTORE = sentence("restore its disks as images, with the program that made it, and examine those")
 _BACKUPS = {
     **dict.fromkeys((".mrimgx", ".mrbakx"), "a Macrium Reflect backup"),
     **dict.fromkeys((".pbf", ".pfi", ".pvhd"), "a Paragon backup"),
-    **dict.fromkeys((".adi", ".afi"), "an AOMEI backup"),
-    ".pbd": "an EaseUS backup",
-    ".sna": "a backup of Drive Snapshot",
-    ".rdr": "a backup of R-Drive Image",
+    **dict.fromkeys((".adi", ".afi"), sentence("an AOMEI backup")),
+    ".pbd": sentence("an EaseUS backup"),
+    ".sna": sentence("a backup of Drive Snapshot"),
+    ".rdr": sentence("a backup of R-Drive Image"),
 }
 _OPEN_STREET_MAP = b"OSMHeader"
 _BY_NAME = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
-        (r"hiberfil\.sys", f"Windows' hibernation file: {_MEMORY}"),
-        (r"(page|swap)file\.sys", f"a page file of Windows: {_MEMORY}"),
-        (r".*\.(vmem|mem|lime)", f"a memory dump: {_MEMORY}"),
-        (r".*\.(vmsn|vmss)", f"a saved state of a VMware machine: {_MEMORY}"),
-        (rf".*\.vsv|{_GUID}\.bin", f"a saved state of a Hyper-V machine: {_MEMORY}"),
-        (r".*\.(rct|mrt)", "what Hyper-V notes of the changes to a disk (RCT): name the disk beside it"),
-        (r".*\.bek", "a BitLocker key (BEK): name the disk, and give this file with --bek"),
-        (rf"[0-9a-f]{{32}}_{_GUID}", f"a key file of Windows: {_LIES_IN} and the master keys"),
-        (r"[0-9a-f]{40}", f"named as a certificate in a store of Windows; such files {_NO_MACHINE}"),
+        (r"hiberfil\.sys", sentence("Windows' hibernation file: {memory}", memory=_MEMORY)),
+        (r"(page|swap)file\.sys", sentence("a page file of Windows: {memory}", memory=_MEMORY)),
+        (r".*\.(vmem|mem|lime)", sentence("a memory dump: {memory}", memory=_MEMORY)),
+        (r".*\.(vmsn|vmss)", sentence("a saved state of a VMware machine: {memory}", memory=_MEMORY)),
+        (rf".*\.vsv|{_GUID}\.bin", sentence("a saved state of a Hyper-V machine: {memory}", memory=_MEMORY)),
+        (r".*\.(rct|mrt)", sentence("what Hyper-V notes of the changes to a disk (RCT): name the disk beside it")),
+        (r".*\.bek", sentence("a BitLocker key (BEK): name the disk, and give this file with --bek")),
+        (
+            rf"[0-9a-f]{{32}}_{_GUID}",
+            sentence("a key file of Windows: {lies_in} and the master keys", lies_in=_LIES_IN),
+        ),
+        (
+            r"[0-9a-f]{40}",
+            sentence("named as a certificate in a store of Windows; such files {no_machine}", no_machine=_NO_MACHINE),
+        ),
     )
 )
 _ELF_CORE = 4
@@ -106,19 +117,30 @@ def told_by_mark(name: str, head: bytes) -> NotRead | None:
         if head[offset : offset + len(mark)] == mark:
             return NotRead(reason, is_evidence=False)
     if _is_core(head):
-        return NotRead(f"a memory dump (ELF core): {_MEMORY}", is_evidence=False)
+        return NotRead(sentence("a memory dump (ELF core): {memory}", memory=_MEMORY), is_evidence=False)
     is_disk = _DISK_NAME.fullmatch(name) is not None
     for mark, program, how in _PACKED:
         if head.startswith(mark):
-            return NotRead(f"compressed with {program}, which is not read: unpack it ({how}) and examine that", is_disk)
+            return NotRead(
+                sentence(
+                    "compressed with {program}, which is not read: unpack it ({how}) and examine that",
+                    program=program,
+                    how=how,
+                ),
+                is_disk,
+            )
     for marks, reason in _TEXTS:
         if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(marks) and PurePath(name).suffix.lower() not in _WEB_NAMES:
             return NotRead(reason, is_disk)
     if head.startswith(b"TAPE") and not head[4:8].isalpha():
-        reason = "a backup in Microsoft's tape format (NTBackup, SQL Server): restore it into a folder and examine that"
+        reason = sentence(
+            "a backup in Microsoft's tape format (NTBackup, SQL Server): restore it into a folder and examine that"
+        )
         return NotRead(reason, is_evidence=name.lower().endswith(".bkf"))
     if _MASTER_KEY_NAME.fullmatch(name) and head[12:84].decode("utf-16-le", "replace").lower() == name.lower():
-        return NotRead(f"a master key of Windows: {_LIES_IN} and the key files", is_evidence=False)
+        return NotRead(
+            sentence("a master key of Windows: {lies_in} and the key files", lies_in=_LIES_IN), is_evidence=False
+        )
     return None
 
 
@@ -131,7 +153,7 @@ def told_by_name(name: str, head: bytes) -> NotRead | None:
     if made_by is None or _OPEN_STREET_MAP in head[:32]:
         return None
     # Other programs use these names for small files.
-    return NotRead(f"{made_by}: {_RESTORE}", is_evidence=len(head) >= HEAD)
+    return NotRead(sentence("{made_by}: {restore}", made_by=made_by, restore=_RESTORE), is_evidence=len(head) >= HEAD)
 
 
 def _is_core(head: bytes) -> bool:

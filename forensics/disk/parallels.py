@@ -29,6 +29,7 @@ from forensics.disk.split_file import ConcatStream
 from forensics.formats.bundles.parallels import DESCRIPTOR, HddDescriptor, HddImage, HddStorage, parse_disk_descriptor
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 
 _SECTOR = 512
 _HEADER = 64
@@ -54,8 +55,12 @@ def open_parallels(image: Image, holder: Holder) -> Disk:
         # Alone it cannot be told from one that holds only changes.
         raise SourceError(
             "missing_part",
-            f"it is one file of a Parallels disk, and {DESCRIPTOR}, which says how they belong together, is not beside "
-            f"it: put all files of the folder NAME.hdd into one folder, and name {DESCRIPTOR}",
+            sentence(
+                "it is one file of a Parallels disk, and {descriptor}, which says how they belong together, "
+                "is not beside it: put all files of the folder NAME.hdd into one folder, and name "
+                "{descriptor}",
+                descriptor=DESCRIPTOR,
+            ),
         )
     return checked_disk(image, ExpandingImage(image.file, image.name, holder), holder)
 
@@ -79,7 +84,10 @@ def _parsed(file: BinaryIO) -> HddDescriptor:
     try:
         return parse_disk_descriptor(file.read(MAX_XML_SIZE + 1))
     except FormatError as error:
-        raise SourceError("bad_header", f"{DESCRIPTOR} cannot be read: {error.message}") from error
+        raise SourceError(
+            "bad_header",
+            sentence("{descriptor} cannot be read: {message}", descriptor=DESCRIPTOR, message=error.message),
+        ) from error
 
 
 def _name(written: str) -> str:
@@ -94,7 +102,12 @@ def _whole(image: Image, folder: Path, descriptor: HddDescriptor, holder: Holder
     absent = [_name(each.path) for s in descriptor.storages for each in s.chain if _place(folder, each) is None]
     if absent:
         names = ", ".join(f"'{name}'" for name in absent[:5])
-        raise SourceError("missing_part", f"{DESCRIPTOR} names {names}, which is not beside it: put it there")
+        raise SourceError(
+            "missing_part",
+            sentence(
+                "{descriptor} names {names}, which is not beside it: put it there", descriptor=DESCRIPTOR, names=names
+            ),
+        )
     opener = _Opener(image, folder, holder)
     streams = [(opener.storage(each), each) for each in descriptor.storages]
     parents = opener.files
@@ -140,7 +153,10 @@ class _Opener:
             upper.parent, below = below, upper
         assert below is not None
         if below.size < size:
-            raise SourceError("bad_header", f"a file of it shows {below.size} bytes of a stretch of {size}")
+            raise SourceError(
+                "bad_header",
+                sentence("a file of it shows {size} bytes of a stretch of {size2}", size=below.size, size2=size),
+            )
         return below
 
 
@@ -179,22 +195,34 @@ class ExpandingImage(AlignedStream):
         file.seek(0)
         header = file.read(_HEADER)
         if len(header) != _HEADER or not header.startswith((PARALLELS, PARALLELS_EXT)):
-            raise SourceError("bad_header", f"{name} is no expanding image of Parallels")
+            raise SourceError("bad_header", sentence("{name} is no expanding image of Parallels", name=name))
         version, _heads, _cylinders, tracks, count = struct.unpack_from("<IIIII", header, 16)
         is_ext = header.startswith(PARALLELS_EXT)
         sectors = struct.unpack_from("<Q", header, 36)[0] if is_ext else struct.unpack_from("<I", header, 36)[0]
         if struct.unpack_from("<I", header, 44)[0] == _IN_USE:
-            message = "the disk was in use when it was copied: its last changes may be missing"
+            message = sentence("the disk was in use when it was copied: its last changes may be missing")
             holder.problem(name, "marked_dirty", message)
         if version != 2 or not 0 < tracks <= _MAX_CLUSTER or not sectors:
-            raise SourceError("bad_header", f"{name} has a header that no expanding image of Parallels has")
+            raise SourceError(
+                "bad_header", sentence("{name} has a header that no expanding image of Parallels has", name=name)
+            )
         if count > most:
-            message = (
-                f"the files of the disk have more than {_MAX_CLUSTERS} clusters: convert it to raw, if it is no trap"
+            message = sentence(
+                "the files of the disk have more than {max_clusters} clusters: convert it to raw, if it is no trap",
+                max_clusters=_MAX_CLUSTERS,
             )
             raise SourceError("too_large", message)
         if count * tracks < sectors:
-            raise SourceError("bad_header", f"{name} has {count} clusters of {tracks} sectors for {sectors} sectors")
+            raise SourceError(
+                "bad_header",
+                sentence(
+                    "{name} has {count} clusters of {tracks} sectors for {sectors} sectors",
+                    name=name,
+                    count=count,
+                    tracks=tracks,
+                    sectors=sectors,
+                ),
+            )
         self.clusters = count
         self._cluster = tracks * _SECTOR
         self._unit = self._cluster if is_ext else _SECTOR

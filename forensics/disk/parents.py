@@ -17,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.disk.lineage import neighbours, parent_name, parents_among
 from forensics.disk.places import not_listed, place_of
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 
 MAX_PARENTS = 64
@@ -69,7 +70,7 @@ class _UnreadParent(SourceError):
     """A parent, however far down, cannot be read."""
 
     def __init__(self, child: str, kind: str, inner: str) -> None:
-        super().__init__(kind, f"a parent of {child} cannot be read: {inner}")
+        super().__init__(kind, sentence("a parent of {child} cannot be read: {inner}", child=child, inner=inner))
         self.inner = inner
 
 
@@ -80,7 +81,14 @@ def open_parent(child: Image, wanted: Wanted, holder: Holder) -> ParentDisk:
         SourceError: ``missing_parent``, ``wrong_parent``, or what is wrong with the parent itself.
     """
     if len(child.children) == MAX_PARENTS:
-        raise SourceError("chain_too_long", f"{child.children[0]} has more than {MAX_PARENTS} parents below it")
+        raise SourceError(
+            "chain_too_long",
+            sentence(
+                "{children} has more than {max_parents} parents below it",
+                children=child.children[0],
+                max_parents=MAX_PARENTS,
+            ),
+        )
     above = (*child.children, child.path)
     there = dict.fromkeys([*neighbours(child.path), *(path for path in child.others if not path.is_symlink())])
     tried: list[SourceError] = []
@@ -93,8 +101,13 @@ def open_parent(child: Image, wanted: Wanted, holder: Holder) -> ParentDisk:
         raise _missing(child, wanted)
     if len(tried) == 1:
         raise tried[0]
-    found = " ".join(f"({number}) {error.message}" for number, error in enumerate(tried, 1))
-    raise SourceError(tried[0].kind, f"none of the files that may be the parent of {child.name} can be it: {found}")
+    found = joined(
+        sentence("({number}) {message}", number=number, message=error.message) for number, error in enumerate(tried, 1)
+    )
+    raise SourceError(
+        tried[0].kind,
+        sentence("none of the files that may be the parent of {name} can be it: {found}", name=child.name, found=found),
+    )
 
 
 def _open(child: Image, path: Path, wanted: Wanted, holder: Holder) -> ParentDisk:
@@ -114,7 +127,13 @@ def _open(child: Image, path: Path, wanted: Wanted, holder: Holder) -> ParentDis
         inner = error.__cause__.inner if isinstance(error.__cause__, _UnreadParent) else error.message
         raise _UnreadParent(child.name, error.kind, inner) from error
     if wanted.size is not None and wanted.size != disk.size:
-        raise _wrong(child, shown, f"its disk has {disk.size} bytes, that of the child {wanted.size}")
+        raise _wrong(
+            child,
+            shown,
+            sentence(
+                "its disk has {size} bytes, that of the child {wanted_size}", size=disk.size, wanted_size=wanted.size
+            ),
+        )
     return ParentDisk(disk, (path, *disk.parents))
 
 
@@ -122,29 +141,44 @@ def _misfit(image: Image, wanted: Wanted) -> str | None:
     try:
         return wanted.misfit(image)
     except (OSError, struct.error) as error:
-        raise SourceError("damaged", f"{image.name} is damaged where it says what it is") from error
+        raise SourceError("damaged", sentence("{name} is damaged where it says what it is", name=image.name)) from error
 
 
 def _wrong(child: Image, parent: str, misfit: str) -> SourceError:
     return SourceError(
         "wrong_parent",
-        f"{parent} is not the parent of {child.name}, or was changed after the child was made: {misfit}. Put the right "
-        "parent beside the child",
+        sentence(
+            "{parent} is not the parent of {name}, or was changed after the child was made: {misfit}. "
+            "Put the right parent beside the child",
+            parent=parent,
+            name=child.name,
+            misfit=misfit,
+        ),
     )
 
 
 def _missing(child: Image, wanted: Wanted) -> SourceError:
     named = parent_name(child.file)
-    parent = f"'{named}'" if named else "another disk, which it does not name"
-    put = f"'{named}'" if named else "that disk"
+    parent = f"'{named}'" if named else sentence("another disk, which it does not name")
+    put = f"'{named}'" if named else sentence("that disk")
     if (why := not_listed(child.path)) is not None:
         return SourceError(
             "missing_parent",
-            f"this {wanted.form} is a snapshot that holds only changes to {parent}, and what lies beside it is not "
-            f"known: {why}; name {put} too",
+            sentence(
+                "this {form} is a snapshot that holds only changes to {parent}, and what lies beside it is "
+                "not known: {why}; name {put} too",
+                form=wanted.form,
+                parent=parent,
+                why=why,
+                put=put,
+            ),
         )
     return SourceError(
         "missing_parent",
-        f"this {wanted.form} is a snapshot that holds only changes to {parent}, and that is not there: put {put} "
-        "beside it",
+        sentence(
+            "this {form} is a snapshot that holds only changes to {parent}, and that is not there: put {put} beside it",
+            form=wanted.form,
+            parent=parent,
+            put=put,
+        ),
     )

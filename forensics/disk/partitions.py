@@ -10,6 +10,7 @@ from uuid import UUID
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Unreadable
 from forensics.formats.mounted_devices import of_gpt_partition, of_mbr_partition
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 SECTOR_SIZES = (512, 4096)
@@ -22,11 +23,11 @@ _PROTECTIVE = 0xEE
 _SIGNATURE_AT = 440
 
 _UNREADABLE_TYPES = {
-    UUID("e3c9e316-0b5c-4db8-817d-f92df00215ae"): "Microsoft reserved partition",
-    UUID("5808c8aa-7e8f-42e0-85d2-e1e90434cfb3"): "dynamic disk metadata (LDM)",
-    UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): "Storage Spaces: image the virtual disk, not its member",
+    UUID("e3c9e316-0b5c-4db8-817d-f92df00215ae"): sentence("Microsoft reserved partition"),
+    UUID("5808c8aa-7e8f-42e0-85d2-e1e90434cfb3"): sentence("dynamic disk metadata (LDM)"),
+    UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): sentence("Storage Spaces: image the virtual disk, not its member"),
 }
-_WITHOUT_FILES = ("Microsoft reserved partition", "dynamic disk metadata (LDM)")
+_WITHOUT_FILES = (sentence("Microsoft reserved partition"), sentence("dynamic disk metadata (LDM)"))
 _LDM_MBR = 0x42
 _LDM_GPT = UUID("af9b60a0-1431-4f62-bc68-3311714a69ad")
 _EFI_SYSTEM = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
@@ -104,19 +105,19 @@ def _gpt(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | No
         try:
             header = disk.read_at(offset, 92)
             if header[:8] != b"EFI PART":
-                raise Unreadable("no GPT header")
+                raise Unreadable(sentence("no GPT header"))
             if is_start_gone:
                 _check_sums(disk, header, sector, offset)
             return PartitionTable("gpt", tuple(_gpt_partitions(disk, header, sector)), tuple(problems))
         except Unreadable as reason:
-            problems.append(f"the {what} GPT is damaged: {reason}")
+            problems.append(sentence("the {what} GPT is damaged: {reason}", what=what, reason=reason))
         protective = _is_protective(disk)
         # A disk that went back to MBR keeps the old backup table at its end.
         if protective is False:
             return None
         if protective is None and not is_start_gone:
             is_start_gone = True
-            problems.append("sector 0 holds no MBR either: the partitions are those of the backup GPT")
+            problems.append(sentence("sector 0 holds no MBR either: the partitions are those of the backup GPT"))
     return None
 
 
@@ -132,23 +133,23 @@ def _check_sums(disk: VolumeReader, header: bytes, sector: int, offset: int) -> 
     """Refuse a table for which nothing else speaks, unless it is whole and knows where it lies; raises Unreadable."""
     length, found, own = *struct.unpack_from("<II", header, 12), struct.unpack_from("<Q", header, 24)[0]
     if not 92 <= length <= sector or own * sector != offset:
-        raise Unreadable("its header does not belong where it lies")
+        raise Unreadable(sentence("its header does not belong where it lies"))
     whole = disk.read_at(offset, length)
     if zlib.crc32(whole[:16] + bytes(4) + whole[20:]) != found:
-        raise Unreadable("the checksum of its header does not fit")
+        raise Unreadable(sentence("the checksum of its header does not fit"))
     entries_at, count, size, expected = struct.unpack_from("<QIII", header, 72)
     if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
-        raise Unreadable(f"{count} entries of {size} bytes")
+        raise Unreadable(sentence("{count} entries of {size} bytes", count=count, size=size))
     if zlib.crc32(disk.read_at(entries_at * sector, count * size)) != expected:
-        raise Unreadable("the checksum of its entries does not fit")
+        raise Unreadable(sentence("the checksum of its entries does not fit"))
 
 
 def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[Partition]:
     entries_at, count, size = struct.unpack_from("<QII", header, 72)
     if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
-        raise Unreadable(f"{count} entries of {size} bytes")
+        raise Unreadable(sentence("{count} entries of {size} bytes", count=count, size=size))
     if disk.size is not None and entries_at * sector + count * size > disk.size:
-        raise Unreadable("its entries would lie beyond the end of the disk")
+        raise Unreadable(sentence("its entries would lie beyond the end of the disk"))
     entries = disk.read_at(entries_at * sector, count * size)
     for number in range(count):
         kind, unique, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)
@@ -187,7 +188,7 @@ def _mbr_entries(disk: VolumeReader, offset: int) -> list[tuple[int, int, int, i
     """Return (status, type, first sector, sectors) of the four entries."""
     boot = disk.read_at(offset, 512)
     if boot[510:] != b"\x55\xaa":
-        raise Unreadable("no boot signature")
+        raise Unreadable(sentence("no boot signature"))
     return [struct.unpack_from("<BxxxBxxxII", boot, 446 + 16 * i) for i in range(4)]
 
 
@@ -198,7 +199,11 @@ def _logical(disk: VolumeReader, start: int, sector: int, signature: bytes, prob
         try:
             (_, kind, first, count), (_, next_kind, following, _), *_rest = _mbr_entries(disk, offset)
         except Unreadable as reason:
-            problems.append(f"the extended partition table is damaged at byte {offset}: {reason}")
+            problems.append(
+                sentence(
+                    "the extended partition table is damaged at byte {offset}: {reason}", offset=offset, reason=reason
+                )
+            )
             return
         if kind and count:
             begins = offset + first * sector
@@ -209,4 +214,4 @@ def _logical(disk: VolumeReader, start: int, sector: int, signature: bytes, prob
         if offset in seen:
             break
         seen.add(offset)
-    problems.append("the chain of logical partitions does not end")
+    problems.append(sentence("the chain of logical partitions does not end"))

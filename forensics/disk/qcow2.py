@@ -18,6 +18,7 @@ from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image, checked_disk
 from forensics.disk.lineage import parent_name
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _MAX_NAME = 1023
 _BACKING_FORMAT, _DATA_FILE_NAME = 0xE2792ACA, 0x44415441
 _FORMS = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vpc": "vhd", "vhdx": "vhdx"}
 _PROTOCOL = re.compile(r"(?!file:|json:)[A-Za-z][\w+.-]+:")
-_FLATTEN = "qemu-img convert -O raw makes a disk of it that can be examined"
+_FLATTEN = sentence("qemu-img convert -O raw makes a disk of it that can be examined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Qcow2Header:
 def read_header(head: bytes) -> Qcow2Header:
     """Parse the first :data:`HEADER` bytes, or more; raises SourceError when they are cut short."""
     if len(head) < LEAST_HEADER:
-        raise SourceError("truncated", "the qcow2 header is cut short")
+        raise SourceError("truncated", sentence("the qcow2 header is cut short"))
     version, backing, name_length = struct.unpack_from(">IQI", head, 4)
     encryption, entries = struct.unpack_from(">II", head, 32)
     features, length, compression = 0, 72, 0
@@ -84,22 +85,38 @@ def read_header(head: bytes) -> Qcow2Header:
 def unsupported(header: Qcow2Header) -> str | None:
     """Say why an image of this kind is not read, and what to do; None when it can be."""
     if header.version not in (2, 3):
-        return f"a qcow image of version {header.version}: {_FLATTEN}"
+        return sentence("a qcow image of version {version}: {flatten}", version=header.version, flatten=_FLATTEN)
     if header.encryption:
-        return f"an encrypted qcow2: {_FLATTEN} where its secret is known"
+        return sentence("an encrypted qcow2: {flatten} where its secret is known", flatten=_FLATTEN)
     if header.features & _DATA_FILE:
         named = f" ('{header.data_file}')" if header.data_file else ""
-        return f"a qcow2 whose data lies in an external data file{named}: {_FLATTEN}, with that file in its place"
+        return sentence(
+            "a qcow2 whose data lies in an external data file{named}: {flatten}, with that file in its place",
+            named=named,
+            flatten=_FLATTEN,
+        )
     if header.features & _EXTENDED_L2:
-        return f"a qcow2 with extended L2 entries (subclusters), which are not read: {_FLATTEN}"
+        return sentence(
+            "a qcow2 with extended L2 entries (subclusters), which are not read: {flatten}", flatten=_FLATTEN
+        )
     if header.compression > _ZSTD:
-        return f"a qcow2 compressed with method {header.compression}, which is not read: {_FLATTEN}"
+        return sentence(
+            "a qcow2 compressed with method {compression}, which is not read: {flatten}",
+            compression=header.compression,
+            flatten=_FLATTEN,
+        )
     if (header.compression == _ZSTD) != bool(header.features & _COMPRESSION):
-        return f"a qcow2 whose header contradicts itself about how it is compressed: {_FLATTEN}"
+        return sentence(
+            "a qcow2 whose header contradicts itself about how it is compressed: {flatten}", flatten=_FLATTEN
+        )
     unknown = header.features & ~(_DIRTY | _CORRUPT | _COMPRESSION)
     if unknown:
         bits = ", ".join(str(bit) for bit in range(64) if unknown >> bit & 1)
-        return f"a qcow2 with features that are not known (incompatible feature bits {bits}): {_FLATTEN}"
+        return sentence(
+            "a qcow2 with features that are not known (incompatible feature bits {bits}): {flatten}",
+            bits=bits,
+            flatten=_FLATTEN,
+        )
     return None
 
 
@@ -114,15 +131,17 @@ def open_qcow2(image: Image, holder: Holder) -> Disk:
     header = read_header(file.read(HEADER))
     reason = unsupported(header)
     if reason is not None:
-        raise SourceError("unsupported", f"{name} is {reason}")
+        raise SourceError("unsupported", sentence("{name} is {reason}", name=name, reason=reason))
     if header.first_table > _MAX_L1:
-        raise SourceError("bad_header", f"a qcow2 whose first table has {header.first_table} bytes")
+        raise SourceError(
+            "bad_header", sentence("a qcow2 whose first table has {first_table} bytes", first_table=header.first_table)
+        )
     parent = _parent(image, header, holder) if header.backing[0] else None
     if header.features & _CORRUPT:
-        message = "the qcow2 is marked corrupt by whatever wrote it: what is read of it may contradict itself"
+        message = sentence("the qcow2 is marked corrupt by whatever wrote it: what is read of it may contradict itself")
         holder.problem(name, "marked_corrupt", message)
     if header.features & _DIRTY:
-        message = "the qcow2 is marked dirty: it was not closed, and may lack the last changes"
+        message = sentence("the qcow2 is marked dirty: it was not closed, and may lack the last changes")
         holder.problem(name, "marked_dirty", message)
     from dissect.hypervisor.disk.qcow2 import QCow2
 
@@ -140,17 +159,26 @@ def _parent(image: Image, header: Qcow2Header, holder: Holder) -> ParentDisk:
     written = file.read(min(length, _MAX_NAME)).decode("utf-8", "replace")
     if _PROTOCOL.match(written) or (written.startswith("json:") and not parent_name(file)):
         raise SourceError(
-            "needs_parent", f"this qcow2 holds only changes to a disk that is reached over a network: there {_FLATTEN}"
+            "needs_parent",
+            sentence(
+                "this qcow2 holds only changes to a disk that is reached over a network: there {flatten}",
+                flatten=_FLATTEN,
+            ),
         )
     form = _backing_form(file, header)
     kind = _FORMS.get(form)
     if form and kind is None:
         raise SourceError(
-            "needs_parent", f"this qcow2 holds only changes to a disk of a form that is not read: {_FLATTEN}"
+            "needs_parent",
+            sentence("this qcow2 holds only changes to a disk of a form that is not read: {flatten}", flatten=_FLATTEN),
         )
 
     def misfit(parent: Image) -> str | None:
-        return None if kind in (None, parent.kind) else f"it is {parent.kind}, the child needs one of form {form}"
+        return (
+            None
+            if kind in (None, parent.kind)
+            else sentence("it is {kind}, the child needs one of form {form}", kind=parent.kind, form=form)
+        )
 
     return open_parent(image, Wanted("qcow2", misfit, is_raw=kind == "raw"), holder)
 

@@ -37,6 +37,7 @@ from forensics.disk.not_read import (
     not_read,
     saved_by_clonezilla,
 )
+from forensics.language import sentence
 
 _BOOT_SIGNATURE = b"\x55\xaa"
 
@@ -88,7 +89,7 @@ def recognise(path: Path, name: str, file: BinaryIO, size: int, *, holds_disk: b
         part = _lone_part(path, file, kind)
         reason = NotRead(part) if part is not None else None
     if reason is not None:
-        raise SourceError("unsupported", f"{name} is {reason.reason}")
+        raise SourceError("unsupported", sentence("{name} is {reason}", name=name, reason=reason.reason))
     return kind
 
 
@@ -104,7 +105,7 @@ def kind_of(name: str, file: BinaryIO) -> str:
     """
     kind, reason = _look(PurePath(name).name, file, file.seek(0, io.SEEK_END))
     if reason is not None and reason.is_evidence:
-        raise SourceError("unsupported", f"{name} is {reason.reason}")
+        raise SourceError("unsupported", sentence("{name} is {reason}", name=name, reason=reason.reason))
     return kind
 
 
@@ -130,7 +131,11 @@ def refusal(path: Path) -> str | None:
         a certificate, a program), and for a part of an image whose other parts lie beside it.
     """
     _, reason = _of_file(path)
-    return f"{path.name} is {reason.reason}" if reason is not None and reason.is_evidence else None
+    return (
+        sentence("{name} is {reason}", name=path.name, reason=reason.reason)
+        if reason is not None and reason.is_evidence
+        else None
+    )
 
 
 def _of_file(path: Path) -> tuple[str | None, NotRead | None]:

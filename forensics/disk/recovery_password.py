@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from forensics.language import sentence, sentence_n
+
 _GROUPS, _DIGITS = 8, 6
 _CHECK, _END = 11, 11 << 16
 
@@ -28,22 +30,34 @@ def recovery_password(text: str) -> str:
         '111111-222222-333333-444444-555555-666666-000011-000022'
     """
     if any(not (c.isspace() or c in "0123456789" or unicodedata.category(c) == "Pd") for c in text):
-        raise ValueError("the BitLocker recovery password holds other characters than digits, dashes and blanks")
+        raise ValueError(
+            sentence("the BitLocker recovery password holds other characters than digits, dashes and blanks")
+        )
     parts = re.findall("[0-9]+", text)
     digits = "".join(parts)
     if len(digits) != _GROUPS * _DIGITS:
         odd = [number for number, part in enumerate(parts, 1) if len(part) != _DIGITS]
-        which = f": {_named(odd)} {'has' if len(odd) == 1 else 'have'} not six" if odd and len(parts) > 1 else ""
-        raise ValueError(f"the BitLocker recovery password has {len(digits)} digits, not 48{which}")
+        wrong = sentence("the BitLocker recovery password has {count} digits, not 48", count=len(digits))
+        if odd and len(parts) > 1:
+            which = sentence_n("{groups} has not six", "{groups} have not six", len(odd), groups=_named(odd))
+            wrong = sentence("{wrong}: {which}", wrong=wrong, which=which)
+        raise ValueError(wrong)
     groups = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
-    wrong = [number for number, group in enumerate(groups, 1) if int(group) % _CHECK or int(group) >= _END]
-    if wrong:
+    mistyped = [number for number, group in enumerate(groups, 1) if int(group) % _CHECK or int(group) >= _END]
+    if mistyped:
         raise ValueError(
-            f"the BitLocker recovery password is mistyped in {_named(wrong)}: the check digit does not fit"
+            sentence(
+                "the BitLocker recovery password is mistyped in {groups}: the check digit does not fit",
+                groups=_named(mistyped),
+            )
         )
     return "-".join(groups)
 
 
 def _named(numbers: list[int]) -> str:
     *others, last = map(str, numbers)
-    return f"groups {', '.join(others)} and {last}" if others else f"group {last}"
+    return (
+        sentence("groups {names} and {last}", names=", ".join(others), last=last)
+        if others
+        else sentence("group {last}", last=last)
+    )

@@ -18,6 +18,7 @@ from forensics.disk.checked_stream import NotInImageError
 from forensics.disk.disk import Disk, Holder
 from forensics.disk.evidence_files import open_evidence, peek_at
 from forensics.disk.notes import Notes
+from forensics.language import sentence
 
 MARKS = (b"# Mapfile. Created by GNU ddrescue", b"# Rescue Logfile. Created by GNU ddrescue")
 """What a map begins with."""
@@ -51,7 +52,11 @@ class RescuedStream(AlignedStream):
         at = bisect_right(self._lost, (offset, end)) - 1
         for start, stop in self._lost[max(0, at) : at + 2]:
             if start < end and stop > offset:
-                raise NotInImageError(f"bytes {start} to {stop} could not be read when the disk was copied")
+                raise NotInImageError(
+                    sentence(
+                        "bytes {start} to {stop} could not be read when the disk was copied", start=start, stop=stop
+                    )
+                )
         self._inner.seek(offset)
         return self._inner.read(length)
 
@@ -75,21 +80,28 @@ def without_lost_areas(disk: Disk, image: Path, holder: Holder) -> Disk:
     notes = Notes(disk.path)
     holder.watch(disk.path, lambda: notes.problems)
     if leads_away(image, path):
-        message = f"{path.name}, perhaps the map of its copy, is a link that leads elsewhere and is not followed"
+        message = sentence(
+            "{name}, perhaps the map of its copy, is a link that leads elsewhere and is not followed", name=path.name
+        )
         notes.add("bad_map", 0, message)
         return disk
     with open_evidence(path) as file:
         lost = _lost_areas(file.read(MAX_MAP + 1), disk.size)
     if lost is None:
-        message = f"{path.name}, the map of its copy, does not describe it: what could not be read is not known"
+        message = sentence(
+            "{name}, the map of its copy, does not describe it: what could not be read is not known", name=path.name
+        )
         notes.add("bad_map", 0, message)
         return disk
     if not lost:
         return disk
     count = sum(end - start for start, end in lost)
     first = lost[0][0]
-    message = (
-        f"{count} bytes could not be read when the disk was copied, as {path.name} says, the first at byte {first}"
+    message = sentence(
+        "{count} bytes could not be read when the disk was copied, as {name} says, the first at byte {first}",
+        count=count,
+        name=path.name,
+        first=first,
     )
     notes.add("not_obtained", first, message)
     stream = RescuedStream(disk.stream, disk.size, lost)

@@ -18,6 +18,7 @@ from dissect.util.stream import AlignedStream
 from forensics.disk.beside import refuse_stand_in
 from forensics.disk.errors import SourceError
 from forensics.disk.part_names import lettered, letters
+from forensics.language import sentence
 
 _CHUNK = re.compile(r"(.*\.)\d{9}", re.DOTALL)
 _NUMBERED = re.compile(r"(.*\.)(\d{3,4})", re.DOTALL)
@@ -39,7 +40,7 @@ class ConcatStream(AlignedStream):
             self._files[index].seek(offset - self._starts[index])
             data = self._files[index].read(min(end, self._starts[index + 1]) - offset)
             if not data:
-                raise OSError(f"part {index + 1} of it is shorter than it should be")
+                raise OSError(sentence("part {index} of it is shorter than it should be", index=index + 1))
             parts.append(data)
             offset += len(data)
         return b"".join(parts)
@@ -63,7 +64,10 @@ def chunks(path: Path) -> list[Path]:
     missing = next((number for number in range(max(numbers, default=0) + 1) if number not in numbers), None)
     if missing is not None:
         name = f"{match[1]}{missing:09d}"
-        raise SourceError("missing_part", f"{name} is not beside it, and the image needs all its chunks: put it there")
+        raise SourceError(
+            "missing_part",
+            sentence("{name} is not beside it, and the image needs all its chunks: put it there", name=name),
+        )
     return [numbers[number] for number in sorted(numbers)]
 
 
@@ -89,7 +93,8 @@ def split_parts(path: Path) -> list[Path]:
     first = 0 if 0 in numbers else 1
     missing = next(number for number in range(first, max(numbers) + 2) if number not in numbers)
     if missing < max(numbers):
-        raise SourceError("missing_part", f"{stem}{missing:0{width}d} is missing: a split image needs all its parts")
+        name = f"{stem}{missing:0{width}d}"
+        raise SourceError("missing_part", sentence("{name} is missing: a split image needs all its parts", name=name))
     return [numbers[number] for number in range(first, missing)]
 
 
@@ -125,6 +130,12 @@ def refuse_short_part(parts: Sequence[tuple[Path, int]]) -> None:
         if size < whole:
             raise SourceError(
                 "truncated",
-                f"{path.name}, a part of the split image, has {size} bytes and should have {whole}: {whole - size} "
-                "bytes of it are missing; copy it again",
+                sentence(
+                    "{name}, a part of the split image, has {size} bytes and should have {whole}: {whole2} bytes "
+                    "of it are missing; copy it again",
+                    name=path.name,
+                    size=size,
+                    whole=whole,
+                    whole2=whole - size,
+                ),
             )

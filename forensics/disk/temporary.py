@@ -9,6 +9,8 @@ import tempfile
 from functools import cache
 from typing import BinaryIO
 
+from forensics.language import sentence
+
 _RESERVE = 512 << 20
 # How often the room is asked for again: others write there too.
 _ASKED = 256 << 20
@@ -43,7 +45,7 @@ class Room:
             free = shutil.disk_usage(tempfile.gettempdir()).free - _RESERVE
             self._left = min(max(_ASKED, count), free)
         if count > self._left:
-            raise OSError(errno.ENOSPC, "no room")
+            raise OSError(errno.ENOSPC, sentence("no room"))
         self._left -= count
 
     def skip(self, count: int) -> None:

@@ -26,6 +26,7 @@ from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.disk.machine_backup import MAX_DISKS, BackupDisk, MachineBackup
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from dissect.archive.vbk import VBK
@@ -46,7 +47,7 @@ _MAX_CACHED = 8
 """Work: blocks of a disk that are kept, whose digest fits."""
 _OLDEST = 9
 """The oldest version of the format whose tables dissect reads with the right stride."""
-_RESTORE = "restore its disks with Veeam, and examine those"
+_RESTORE = sentence("restore its disks with Veeam, and examine those")
 _DIGESTS = "digest_"
 _NO_DISK = (".xml", ".log", ".vmx", ".vmxf", ".vmsd", ".nvram", ".vmcx", ".vmrs", ".vmgs", ".bin")
 
@@ -60,10 +61,20 @@ def open_vbk(image: Image, holder: Holder) -> MachineBackup:
     image.file.seek(0)
     version = int.from_bytes(image.file.read(4), "little")
     if version < _OLDEST or version == 0x10008:
-        raise SourceError("unsupported", f"{image.name} is a Veeam backup of format {version}: {_RESTORE}")
+        raise SourceError(
+            "unsupported",
+            sentence(
+                "{name} is a Veeam backup of format {version}: {restore}",
+                name=image.name,
+                version=version,
+                restore=_RESTORE,
+            ),
+        )
     vbk = _bounded(image.file)
     if any(bank.header.Flags & _ENCRYPTED for bank in vbk.active_slot.banks):
-        raise SourceError("encrypted", f"{image.name} is an encrypted Veeam backup: {_RESTORE}")
+        raise SourceError(
+            "encrypted", sentence("{name} is an encrypted Veeam backup: {restore}", name=image.name, restore=_RESTORE)
+        )
     disks: list[BackupDisk] = []
     left_out: list[tuple[str, str]] = []
     for path, item in _files(vbk):
@@ -71,13 +82,17 @@ def open_vbk(image: Image, holder: Holder) -> MachineBackup:
         if kind in (4, 5):
             raise SourceError(
                 "needs_parent",
-                f"{image.name} is an increment of a Veeam backup, which holds only what changed: {_RESTORE}",
+                sentence(
+                    "{name} is an increment of a Veeam backup, which holds only what changed: {restore}",
+                    name=image.name,
+                    restore=_RESTORE,
+                ),
             )
         name = PurePosixPath(path)
         if name.suffix.lower() in _NO_DISK or name.name.startswith(_DIGESTS) or item.size < _LEAST_DISK:
             continue
         if not item.is_internal_file():
-            left_out.append((path, f"it lies outside the backup: {_RESTORE}"))
+            left_out.append((path, sentence("it lies outside the backup: {restore}", restore=_RESTORE)))
         elif len(disks) < MAX_DISKS:
             disks.append(BackupDisk(path, item.size, partial(_open, vbk, item), 4096))
     return MachineBackup(disks, left_out, reader="dissect.archive")
@@ -92,7 +107,7 @@ def _bounded(file: BinaryIO) -> VBK:
             seen: set[int] = set()
             for page, data in super()._read():
                 if page in seen or len(seen) > _MAX_PAGES:
-                    raise SourceError("damaged", "a table of the backup does not end")
+                    raise SourceError("damaged", sentence("a table of the backup does not end"))
                 seen.add(page)
                 yield page, data
 
@@ -109,11 +124,18 @@ def _files(vbk: VBK) -> Iterator[tuple[str, Any]]:
     while pending:
         folder, item, depth = pending.pop(0)
         if item.count > _MAX_ITEMS:
-            raise SourceError("bad_header", "a folder of the backup counts more files than a backup has")
+            raise SourceError("bad_header", sentence("a folder of the backup counts more files than a backup has"))
         for child in item.iterdir():
             seen += 1
             if seen > _MAX_ITEMS:
-                raise SourceError("too_large", f"the backup holds more than {_MAX_ITEMS} files: {_RESTORE}")
+                raise SourceError(
+                    "too_large",
+                    sentence(
+                        "the backup holds more than {max_items} files: {restore}",
+                        max_items=_MAX_ITEMS,
+                        restore=_RESTORE,
+                    ),
+                )
             name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in child.name)
             path = f"{folder}/{name}" if folder else name
             if child.is_dir() and depth < _MAX_DEPTH:
@@ -136,7 +158,7 @@ class _DiskStream(AlignedStream):
         self._vbk = vbk
         self._block_size: int = vbk.block_size
         if vector.Count < -(-item.size // self._block_size):
-            raise SourceError("bad_header", "the backup counts fewer blocks of a disk than it has")
+            raise SourceError("bad_header", sentence("the backup counts fewer blocks of a disk than it has"))
         self._table = FibMetaSparseTable(vbk, vector.RootPage, vector.Count)
         self._cached: OrderedDict[int, bytes] = OrderedDict()
         super().__init__(item.size, 4096)
@@ -147,7 +169,7 @@ class _DiskStream(AlignedStream):
             number, into = divmod(offset, self._block_size)
             part = self._block(number)[into : into + end - offset]
             if not part:
-                raise NotInImageError("its block in the backup is shorter than it should be")
+                raise NotInImageError(sentence("its block in the backup is shorter than it should be"))
             parts.append(part)
             offset += len(part)
         return b"".join(parts)
@@ -166,23 +188,29 @@ class _DiskStream(AlignedStream):
         if kind == _SPARSE:
             return bytes(self._block_size)
         if kind != _NORMAL:
-            raise NotInImageError(f"its block is stored in a way that is not read (kind {kind}): {_RESTORE}")
+            raise NotInImageError(
+                sentence(
+                    "its block is stored in a way that is not read (kind {kind}): {restore}",
+                    kind=kind,
+                    restore=_RESTORE,
+                )
+            )
         block: Any = self._vbk.block_store.get(told.block_id)
         data = self._stored(block.entry)
         if hashlib.md5(data).digest() != told.digest:
-            raise NotInImageError("the digest of its block does not fit")
+            raise NotInImageError(sentence("the digest of its block does not fit"))
         return data
 
     def _stored(self, block: Any) -> bytes:
         size, stored, kind = int(block.SourceSize), int(block.CompressedSize), int(block.CompressionType)
         if not 0 < size <= self._block_size or stored > 2 * self._block_size:
-            raise NotInImageError("its block has a size that none has")
+            raise NotInImageError(sentence("its block has a size that none has"))
         if any(block.KeySetId):
-            raise NotInImageError("its block is encrypted")
+            raise NotInImageError(sentence("its block is encrypted"))
         self._vbk.fh.seek(block.Offset)
         data = self._vbk.fh.read(stored)
         if len(data) != stored:
-            raise NotInImageError("it lies beyond the end of the backup, which is truncated")
+            raise NotInImageError(sentence("it lies beyond the end of the backup, which is truncated"))
         return _unpacked(data, kind, size)
 
 
@@ -199,4 +227,8 @@ def _unpacked(data: bytes, kind: int, size: int) -> bytes:
         from forensics.formats.zstandard import zstd
 
         return zstd.ZstdDecompressor().decompress(data, size)
-    raise NotInImageError(f"its block is compressed in a way that is not read (kind {kind}): {_RESTORE}")
+    raise NotInImageError(
+        sentence(
+            "its block is compressed in a way that is not read (kind {kind}): {restore}", kind=kind, restore=_RESTORE
+        )
+    )

@@ -18,6 +18,7 @@ from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image, checked_disk
 from forensics.disk.parents import ParentDisk, Wanted, open_parent
+from forensics.language import sentence
 
 SIGNATURE = b"\x7f\x10\xda\xbe"
 _SIGNATURE_AT = 64
@@ -49,17 +50,21 @@ def open_vdi(image: Image, holder: Holder) -> Disk:
 
 def _misfit(child: Image, header: bytes, parent: Image, holder: Holder) -> str | None:
     if parent.kind != "vdi":
-        return f"it is no VDI but {parent.kind}"
+        return sentence("it is no VDI but {kind}", kind=parent.kind)
     of_parent = _header(parent.file)
     actual, wanted = _uuid(of_parent, _OWN), _uuid(header, _PARENT)
     if actual != wanted:
-        return f"its UUID is {{{actual}}}, the child needs {{{wanted}}}"
+        return sentence("its UUID is {{{actual}}}, the child needs {{{wanted}}}", actual=actual, wanted=wanted)
     # Whether VirtualBox always keeps these two alike is not published.
     state, known = _uuid(of_parent, _MODIFIED), _uuid(header, _PARENT_MODIFIED)
     if known not in (_NO_UUID, state):
-        message = (
-            f"{parent.name} may have been changed after {child.name} was made on it (modification UUID {{{state}}}, "
-            f"the child knows {{{known}}}): if so, what is read of both contradicts itself"
+        message = sentence(
+            "{name} may have been changed after {child_name} was made on it (modification UUID "
+            "{{{state}}}, the child knows {{{known}}}): if so, what is read of both contradicts itself",
+            name=parent.name,
+            child_name=child.name,
+            state=state,
+            known=known,
         )
         holder.problem(child.name, "parent_changed", message)
     return None
@@ -93,28 +98,33 @@ class VdiStream(AlignedStream):
         file.seek(0)
         header = file.read(400)
         if len(header) < 400 or header[_SIGNATURE_AT : _SIGNATURE_AT + 4] != SIGNATURE:
-            raise SourceError("truncated", "the VDI header is cut short")
+            raise SourceError("truncated", sentence("the VDI header is cut short"))
         kind = struct.unpack_from("<I", header, 76)[0]
         if kind not in (_DYNAMIC, _FIXED, _SNAPSHOT):
-            what = "an undo image" if kind == _UNDO else f"of type {kind}"
+            what = sentence("an undo image") if kind == _UNDO else sentence("of type {kind}", kind=kind)
             raise SourceError(
                 "needs_parent",
-                f"this VDI is {what}, which is not read: where the machine is, VBoxManage clonemedium makes a disk of "
-                "it that can be examined",
+                sentence(
+                    "this VDI is {what}, which is not read: where the machine is, VBoxManage clonemedium makes a "
+                    "disk of it that can be examined",
+                    what=what,
+                ),
             )
         self.is_snapshot = kind == _SNAPSHOT
         self.parent: ParentDisk | None = None
         map_at, self._data_at = struct.unpack_from("<II", header, 340)
         size, self._block, extra, blocks = struct.unpack_from("<QIII", header, 368)
         if self._block < 512 or self._block > 1 << 30 or self._block % 512 or extra % 512:
-            raise SourceError("bad_header", f"a VDI with blocks of {self._block} bytes")
+            raise SourceError("bad_header", sentence("a VDI with blocks of {block} bytes", block=self._block))
         if blocks > _MAX_BLOCKS or blocks * self._block < size:
-            raise SourceError("bad_header", f"a VDI of {size} bytes in {blocks} blocks")
+            raise SourceError(
+                "bad_header", sentence("a VDI of {size} bytes in {blocks} blocks", size=size, blocks=blocks)
+            )
         self._stride, self._extra = self._block + extra, extra
         file.seek(map_at)
         raw = file.read(4 * blocks)
         if len(raw) != 4 * blocks:
-            raise SourceError("truncated", "the block map of the VDI is cut short: the file is truncated")
+            raise SourceError("truncated", sentence("the block map of the VDI is cut short: the file is truncated"))
         self._map = array("I", raw)
         if byteorder == "big":
             self._map.byteswap()
@@ -136,7 +146,9 @@ class VdiStream(AlignedStream):
                 self._file.seek(self._data_at + block * self._stride + self._extra + within)
                 data = self._file.read(count)
                 if len(data) != count:
-                    raise OSError(f"block {number} lies beyond the end of the VDI file: it is truncated")
+                    raise OSError(
+                        sentence("block {number} lies beyond the end of the VDI file: it is truncated", number=number)
+                    )
                 parts.append(data)
             offset, length = offset + count, length - count
         return b"".join(parts)

@@ -21,6 +21,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.image import Image, checked_disk
 from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.parents import ParentDisk, Wanted, open_parent
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from dissect.hypervisor.disk.vhd import VHD
@@ -43,7 +44,7 @@ def open_vhd(image: Image, holder: Holder) -> Disk:
     """
     footer, is_copy = _footer(image.file)
     if is_copy:
-        holder.problem(image.name, "truncated", "the VHD has no footer at its end: the file is truncated")
+        holder.problem(image.name, "truncated", sentence("the VHD has no footer at its end: the file is truncated"))
     if struct.unpack_from(">I", footer, 60)[0] == _DIFFERENCING:
         return _differencing(image, footer, holder)
     if is_copy:
@@ -83,14 +84,18 @@ def _differencing(image: Image, footer: bytes, holder: Holder) -> Disk:
     image.file.seek(min(header_at, 1 << 62))
     header = image.file.read(1024)
     if len(header) != 1024 or not header.startswith(b"cxsparse"):
-        raise SourceError("bad_header", "the header of the differencing VHD is missing or damaged")
+        raise SourceError("bad_header", sentence("the header of the differencing VHD is missing or damaged"))
     wanted = UUID(bytes=header[40:56])
 
     def misfit(parent: Image) -> str | None:
         if parent.kind != "vhd":
-            return f"it is no VHD but {parent.kind}"
+            return sentence("it is no VHD but {kind}", kind=parent.kind)
         actual = UUID(bytes=_footer(parent.file)[0][68:84])
-        return None if actual == wanted else f"its identity is {{{actual}}}, the child needs {{{wanted}}}"
+        return (
+            None
+            if actual == wanted
+            else sentence("its identity is {{{actual}}}, the child needs {{{wanted}}}", actual=actual, wanted=wanted)
+        )
 
     size = struct.unpack_from(">Q", footer, 48)[0]
     stream = _DifferencingVhd(image.file, header, size)
@@ -109,13 +114,13 @@ class _DifferencingVhd(AlignedStream):
         table_at = struct.unpack_from(">Q", header, 16)[0]
         count, self._block = struct.unpack_from(">II", header, 28)
         if not _SECTOR <= self._block <= _MAX_BLOCK or self._block % _SECTOR:
-            raise SourceError("bad_header", f"a VHD with blocks of {self._block} bytes")
+            raise SourceError("bad_header", sentence("a VHD with blocks of {block} bytes", block=self._block))
         if count > _MAX_BLOCKS or count * self._block < size:
-            raise SourceError("bad_header", f"a VHD of {size} bytes in {count} blocks")
+            raise SourceError("bad_header", sentence("a VHD of {size} bytes in {count} blocks", size=size, count=count))
         file.seek(min(table_at, 1 << 62))
         raw = file.read(4 * count)
         if len(raw) != 4 * count:
-            raise SourceError("truncated", "the block table of the VHD is cut short: the file is truncated")
+            raise SourceError("truncated", sentence("the block table of the VHD is cut short: the file is truncated"))
         self._table = array("I", raw)
         if byteorder == "little":
             self._table.byteswap()

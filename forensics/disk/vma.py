@@ -26,6 +26,7 @@ from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.disk.machine_backup import BackupDisk, MachineBackup
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _HEADER = 12288
@@ -46,9 +47,9 @@ _MAX_DAMAGED = 100
 _MAX_CACHED = 64
 """Work: headers of extents that are kept."""
 _NO_DISKS = {
-    "vmstate": "the memory of the running machine, which is not read",
-    "efidisk": "the firmware's variables of the machine, which are not read",
-    "tpmstate": "the state of the machine's TPM, which is not read",
+    "vmstate": sentence("the memory of the running machine, which is not read"),
+    "efidisk": sentence("the firmware's variables of the machine, which are not read"),
+    "tpmstate": sentence("the state of the machine's TPM, which is not read"),
 }
 
 
@@ -79,7 +80,8 @@ def open_vma(image: Image, holder: Holder) -> MachineBackup:
     archive.index()
     for kind, message in archive.damage:
         holder.problem(image.name, kind, message)
-    disks, left_out = [], []
+    disks: list[BackupDisk] = []
+    left_out: list[tuple[str, str]] = []
     for device, (name, size) in archive.devices.items():
         why = next((why for part, why in _NO_DISKS.items() if part in name), None)
         if why is not None:
@@ -87,8 +89,11 @@ def open_vma(image: Image, holder: Holder) -> MachineBackup:
             continue
         missing = -(-size // _CLUSTER) - archive.count(device)
         if missing > 0:
-            message = (
-                f"{missing} of the {-(-size // _CLUSTER)} clusters of {name} are not in the backup: it is truncated"
+            message = sentence(
+                "{missing} of the {value} clusters of {name} are not in the backup: it is truncated",
+                missing=missing,
+                value=-(-size // _CLUSTER),
+                name=name,
             )
             holder.problem(image.name, "truncated", message)
         opener = partial(_open, archive, device, size)
@@ -129,18 +134,19 @@ class _Archive:
         self.damage: list[tuple[str, str]] = []
         header = self._at(0, _HEADER)
         if len(header) < _HEADER:
-            raise SourceError("truncated", "the header of the VMA is cut short")
+            raise SourceError("truncated", sentence("the header of the VMA is cut short"))
         version, self._uuid = struct.unpack_from(">I16s", header, 4)
         blob_at, blob_size, self._begins = struct.unpack_from(">III", header, 48)
         if version != 1:
             raise SourceError(
-                "unsupported", f"a VMA of version {version}: extract it (vma extract) and examine its disks"
+                "unsupported",
+                sentence("a VMA of version {version}: extract it (vma extract) and examine its disks", version=version),
             )
         if not _HEADER <= self._begins <= _MAX_HEADER or blob_at + blob_size > self._begins:
-            raise SourceError("bad_header", "the header of the VMA gives itself a size that it cannot have")
+            raise SourceError("bad_header", sentence("the header of the VMA gives itself a size that it cannot have"))
         header = self._at(0, self._begins)
         if hashlib.md5(header[:32] + bytes(16) + header[48:]).digest() != header[32:48]:
-            raise SourceError("damaged", "the checksum of the VMA's header does not fit")
+            raise SourceError("damaged", sentence("the checksum of the VMA's header does not fit"))
         self.devices = dict(_devices(header, header[blob_at : blob_at + blob_size]))
         self._where: dict[int, array[int]] = {number: array("I") for number in self.devices}
         self._held = dict.fromkeys(self.devices, 0)
@@ -155,7 +161,12 @@ class _Archive:
                 clusters = self._extent(at)
             except NotInImageError as error:
                 damaged += 1
-                self.damage.append(("damaged", f"the extent at byte {at} of the backup is not read: {error}"))
+                self.damage.append(
+                    (
+                        "damaged",
+                        sentence("the extent at byte {at} of the backup is not read: {error}", at=at, error=error),
+                    )
+                )
                 at = self._next_extent(at) if damaged < _MAX_DAMAGED else self._size
                 continue
             number = len(self._extents)
@@ -164,7 +175,9 @@ class _Archive:
                 self._note(cluster, number)
             at += _EXTENT_HEADER + _BLOCK * sum(cluster.mask.bit_count() for cluster in clusters)
         if at > self._size:
-            self.damage.append(("truncated", f"the last extent of the backup lacks {at - self._size} bytes"))
+            self.damage.append(
+                ("truncated", sentence("the last extent of the backup lacks {at} bytes", at=at - self._size))
+            )
 
     def _note(self, cluster: _Cluster, extent: int) -> None:
         """Note in which extent a cluster is; one that lies beyond its disk is nobody's."""
@@ -185,15 +198,15 @@ class _Archive:
         where = self._where[device]
         place = where[number] if number < len(where) else 0
         if not place:
-            raise NotInImageError("the backup does not hold it: it is truncated or damaged")
+            raise NotInImageError(sentence("the backup does not hold it: it is truncated or damaged"))
         if place == _TWICE:
-            raise NotInImageError("the backup holds it twice, and which is right cannot be told")
+            raise NotInImageError(sentence("the backup holds it twice, and which is right cannot be told"))
         extent = self._extents[place - 1]
         found = next(c for c in self._kept(extent) if (c.device, c.number) == (device, number))
         count = found.mask.bit_count()
         data = self._at(found.at, count * _BLOCK)
         if len(data) != count * _BLOCK:
-            raise NotInImageError("it lies beyond the end of the backup, which is truncated")
+            raise NotInImageError(sentence("it lies beyond the end of the backup, which is truncated"))
         if found.mask == 0xFFFF:
             return data
         blocks = iter(range(0, len(data), _BLOCK))
@@ -214,14 +227,14 @@ class _Archive:
         """Return the clusters of an extent; raises NotInImageError where its header is damaged."""
         header = self._at(at, _EXTENT_HEADER)
         if len(header) < _EXTENT_HEADER:
-            raise NotInImageError("its header is cut short: the backup is truncated")
+            raise NotInImageError(sentence("its header is cut short: the backup is truncated"))
         magic, blocks, owner, checksum = struct.unpack_from(">4sxxH16s16s", header)
         if magic != _EXTENT_MAGIC:
-            raise NotInImageError("no extent begins there")
+            raise NotInImageError(sentence("no extent begins there"))
         if hashlib.md5(header[:24] + bytes(16) + header[40:]).digest() != checksum:
-            raise NotInImageError("the checksum of its header does not fit")
+            raise NotInImageError(sentence("the checksum of its header does not fit"))
         if owner != self._uuid:
-            raise NotInImageError("it belongs to another backup")
+            raise NotInImageError(sentence("it belongs to another backup"))
         clusters = []
         place = at + _EXTENT_HEADER
         for mask, device, number in struct.iter_unpack(">HxBI", header[40:]):
@@ -229,7 +242,7 @@ class _Archive:
                 clusters.append(_Cluster(device, number, mask, place))
                 place += mask.bit_count() * _BLOCK
         if sum(cluster.mask.bit_count() for cluster in clusters) != blocks:
-            raise NotInImageError("it counts its blocks wrongly")
+            raise NotInImageError(sentence("it counts its blocks wrongly"))
         return clusters
 
     def _next_extent(self, at: int) -> int:
@@ -252,7 +265,11 @@ def _devices(header: bytes, blob: bytes) -> Iterator[tuple[int, tuple[str, int]]
             continue
         length = int.from_bytes(blob[name_at : name_at + 2], "little")
         name = blob[name_at + 2 : name_at + 2 + length].split(b"\0", 1)[0].decode("utf-8", "replace")
-        name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name) or f"device {number}"
+        name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name) or sentence(
+            "device {number}", number=number
+        )
         if not 0 < size <= _MAX_DISK:
-            raise SourceError("bad_header", f"the header of the VMA gives the disk {name} {size} bytes")
+            raise SourceError(
+                "bad_header", sentence("the header of the VMA gives the disk {name} {size} bytes", name=name, size=size)
+            )
         yield number, (name, size)

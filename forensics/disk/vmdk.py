@@ -20,6 +20,7 @@ from forensics.disk.parents import ParentDisk, Wanted, open_parent
 from forensics.disk.split_file import ConcatStream
 from forensics.disk.vmdk_descriptor import Extent, VmdkDescriptor, read_descriptor
 from forensics.disk.vmdk_extents import absent_extents
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from forensics.disk.vmdk_sparse import SparseExtent
@@ -39,7 +40,10 @@ def open_vmdk(image: Image, holder: Holder) -> Disk:
     """
     descriptor = read_descriptor(image.file)
     if descriptor is not None and descriptor.misread:
-        raise SourceError("bad_header", f"the descriptor of the VMDK cannot be understood: {descriptor.misread}")
+        raise SourceError(
+            "bad_header",
+            sentence("the descriptor of the VMDK cannot be understood: {misread}", misread=descriptor.misread),
+        )
     if descriptor is None or descriptor.offset:
         extents = [(cast(BinaryIO, _sparse(image.file, image, holder)), image.size)]
         disk = cast(AlignedStream, extents[0][0])
@@ -73,22 +77,28 @@ def _parent(image: Image, descriptor: VmdkDescriptor, size: int | None, holder: 
 
     def misfit(parent: Image) -> str | None:
         if parent.kind != "vmdk":
-            return f"it is no VMDK but {parent.kind}"
+            return sentence("it is no VMDK but {kind}", kind=parent.kind)
         said = read_descriptor(parent.file)
         if said is None:
-            return f"it has no descriptor with a CID, the child needs CID {needed}"
-        return None if said.cid == needed else f"its CID is {said.cid or 'missing'}, the child needs CID {needed}"
+            return sentence("it has no descriptor with a CID, the child needs CID {needed}", needed=needed)
+        return (
+            None
+            if said.cid == needed
+            else sentence("its CID is {cid}, the child needs CID {needed}", cid=said.cid or "missing", needed=needed)
+        )
 
     return open_parent(image, Wanted("VMDK", misfit, size), holder)
 
 
 def _extents(image: Image, descriptor: VmdkDescriptor, holder: Holder) -> list[tuple[BinaryIO, int]]:
     if not descriptor.extents:
-        raise SourceError("bad_header", "the descriptor names no extent that holds the disk")
+        raise SourceError("bad_header", sentence("the descriptor names no extent that holds the disk"))
     absent = [] if image.unpacked else absent_extents(image.path, descriptor)
     if len(absent) > 1:
         names = ", ".join(f"'{name}'" for name in absent[:5])
-        raise SourceError("missing_part", f"its extents {names} are not beside the descriptor: put them there")
+        raise SourceError(
+            "missing_part", sentence("its extents {names} are not beside the descriptor: put them there", names=names)
+        )
     return [(_extent(image, extent, holder), extent.sectors * _SECTOR) for extent in descriptor.extents]
 
 
@@ -98,24 +108,37 @@ def _extent(image: Image, extent: Extent, holder: Holder) -> BinaryIO:
     if extent.kind in _RAW_DEVICES or name.startswith(_DEVICES):
         raise SourceError(
             "unsupported",
-            f"the disk is a device of its host ({name}) and not in files: copy it from there as a raw image, or clone "
-            "the machine",
+            sentence(
+                "the disk is a device of its host ({name}) and not in files: copy it from there as a raw "
+                "image, or clone the machine",
+                name=name,
+            ),
         )
     if name.startswith(_DATASTORES):
         raise SourceError(
             "unsupported",
-            f"its extent '{name}' lies in a datastore and not in a file: export the machine as OVF, and examine that",
+            sentence(
+                "its extent '{name}' lies in a datastore and not in a file: export the machine as OVF, and "
+                "examine that",
+                name=name,
+            ),
         )
     if extent.kind not in (*_SPARSE, *_FLAT) or extent.offset:
         raise SourceError(
             "unsupported",
-            f"its extent '{name}' is of type {extent.kind}, which is not read; qemu-img convert -O raw, or cloning the "
-            "machine, makes a disk of it that can be examined",
+            sentence(
+                "its extent '{name}' is of type {kind}, which is not read; qemu-img convert -O raw, or "
+                "cloning the machine, makes a disk of it that can be examined",
+                name=name,
+                kind=extent.kind,
+            ),
         )
     if image.unpacked or "/" in name or "\\" in name or name in ("", ".", ".."):
-        raise SourceError("missing_part", f"its extent '{name}' must lie beside the descriptor")
+        raise SourceError("missing_part", sentence("its extent '{name}' must lie beside the descriptor", name=name))
     place = image.path.parent / name
     if place.is_symlink() or not place.is_file():
-        raise SourceError("missing_part", f"its extent '{name}' is not beside the descriptor: put it there")
+        raise SourceError(
+            "missing_part", sentence("its extent '{name}' is not beside the descriptor: put it there", name=name)
+        )
     file: BinaryIO = holder.resources.enter_context(open_evidence(place, follow_symlinks=False))
     return cast(BinaryIO, _sparse(file, image, holder)) if extent.kind in _SPARSE else file

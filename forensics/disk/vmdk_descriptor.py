@@ -11,6 +11,7 @@ import struct
 from typing import BinaryIO
 
 from forensics.disk.magic import VMDK_DESCRIPTOR, VMDK_SPARSE
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _SECTOR = 512
@@ -79,9 +80,9 @@ def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
 
 def _parse(data: bytes, offset: int) -> VmdkDescriptor:
     text, end, behind = data.partition(b"\0")
-    misread = "" if end or len(data) < _MAX_TEXT else f"it is longer than {_MAX_TEXT} bytes"
+    misread = "" if end or len(data) < _MAX_TEXT else sentence("it is longer than {max_text} bytes", max_text=_MAX_TEXT)
     if not offset and behind.strip(b"\0\r\n\t "):
-        misread = "it goes on behind a byte of zero, where some programs stop"
+        misread = sentence("it goes on behind a byte of zero, where some programs stop")
     settings: dict[str, str] = {}
     extents: list[Extent] = []
     for line in text.decode("utf-8", "replace").splitlines():
@@ -90,12 +91,14 @@ def _parse(data: bytes, offset: int) -> VmdkDescriptor:
             sectors, kind, name, at = extent.groups()
             extents.append(Extent(int(sectors), kind.upper(), name or "", int(at or 0)))
         elif _ACCESS.match(line) and not offset:
-            misread = misread or f"a line that names an extent is damaged: {line.strip()[:_MAX_SHOWN]}"
+            misread = misread or sentence(
+                "a line that names an extent is damaged: {strip}", strip=line.strip()[:_MAX_SHOWN]
+            )
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             key, value = key.strip().lower(), value.strip().strip('"')
             if key in _IDENTITIES and settings.get(key, value) != value:
-                misread = misread or f"it gives {key} twice"
+                misread = misread or sentence("it gives {key} twice", key=key)
             settings.setdefault(key, value)
     parent = _content_id(settings.get("parentcid", _NO_PARENT))
     return VmdkDescriptor(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from forensics.disk.magic import VMDK_COWD, VMDK_DESCRIPTOR, VMDK_SESPARSE, VMDK_SPARSE
 from forensics.disk.vmdk_descriptor import VmdkDescriptor
+from forensics.language import sentence
 
 _EXTENT = re.compile(r"(.*?)-(?:flat|delta|sesparse|ctk|[sf]\d{3,})(\.vmdk)", re.IGNORECASE | re.DOTALL)
 
@@ -29,14 +30,15 @@ def lone_extent(path: Path, head: bytes) -> str | None:
     if head.startswith(VMDK_SPARSE) and VMDK_DESCRIPTOR in head:
         return None
     if descriptor is not None and descriptor.is_file():
-        return f"a part of a VMDK: name its descriptor, {descriptor.name}, instead"
+        return sentence("a part of a VMDK: name its descriptor, {name}, instead", name=descriptor.name)
     is_part = descriptor is not None and not path.name.lower().endswith("-flat.vmdk")
     if not has_magic and not is_part:
         return None
-    name = descriptor.name if descriptor is not None else "the .vmdk of a few hundred bytes that names it"
-    return (
-        f"a part of a VMDK, and its descriptor is not beside it: put {name} and all parts into one folder, and name "
-        "the descriptor"
+    name = descriptor.name if descriptor is not None else sentence("the .vmdk of a few hundred bytes that names it")
+    return sentence(
+        "a part of a VMDK, and its descriptor is not beside it: put {name} and all parts into one "
+        "folder, and name the descriptor",
+        name=name,
     )
 
 

@@ -23,6 +23,7 @@ from dissect.util.stream import AlignedStream
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.parents import ParentDisk
+from forensics.language import sentence
 
 SECTOR = 512
 _ZEROS = 1
@@ -54,7 +55,7 @@ class SparseExtent(AlignedStream):
         file.seek(0)
         self._disk = _Grains(file)
         if self._disk.is_sesparse and _has_journal(file, self._disk.header.volatile_header_offset):
-            message = "the journal of a sparse extent was not written out: it may lack the last changes"
+            message = sentence("the journal of a sparse extent was not written out: it may lack the last changes")
             holder.problem(name, "marked_dirty", message)
         super().__init__(self._disk.size)
 
@@ -91,12 +92,12 @@ class _Grains(SparseDisk):
             self._code, directory_at = "I", header.primary_grain_directory_offset
             self._grain_table_size = 4096 if header.magic == COWD_MAGIC else header.num_grain_table_entries
         if not 0 < self._grain_table_size <= _MAX_TABLE or not 0 < header.grain_size <= _MAX_GRAIN:
-            raise SourceError("bad_header", "a sparse extent with grains or tables of a size that none has")
+            raise SourceError("bad_header", sentence("a sparse extent with grains or tables of a size that none has"))
         self.sector_count = header.capacity
         self.size = header.capacity * SECTOR
         count = -(-header.capacity // (self._grain_table_size * header.grain_size))
         if count > _MAX_DIRECTORY:
-            raise SourceError("bad_header", f"a sparse extent of {self.size} bytes")
+            raise SourceError("bad_header", sentence("a sparse extent of {size} bytes", size=self.size))
         self._directory = self._entries(directory_at, count)
         self._kept_table = lru_cache(_KEPT_TABLES)(self._table)
 

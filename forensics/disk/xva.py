@@ -29,7 +29,7 @@ from forensics.disk.image import Image
 from forensics.disk.machine_backup import MAX_DISKS, BackupDisk, MachineBackup
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE, parse_xml
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 
 _BLOCK = 1 << 20
@@ -71,7 +71,7 @@ class _Blocks:
     def add(self, number: int, place: int, size: int) -> None:
         """Take the next block."""
         if not self._last < number < _MAX_BLOCKS or size > _BLOCK or (self._last < 0 and number):
-            self.fault = self.fault or f"block {number} does not belong where it stands"
+            self.fault = self.fault or sentence("block {number} does not belong where it stands", number=number)
         if self.fault:
             return
         self.end += (number - self._last - 1) * _BLOCK
@@ -100,7 +100,10 @@ def open_xva(image: Image, holder: Holder) -> MachineBackup:
         vdis = _described(tar, image)
         blocks, fault = _blocks(tar, vdis)
     except tarfile.TarError as error:
-        raise SourceError("damaged", f"{image.name} is no readable XVA: {error}; copy it again") from error
+        raise SourceError(
+            "damaged",
+            sentence("{name} is no readable XVA: {error}; copy it again", name=image.name, error=error),
+        ) from error
     if fault:
         holder.problem(image.name, "truncated", fault)
     disks: list[BackupDisk] = []
@@ -111,7 +114,7 @@ def open_xva(image: Image, holder: Holder) -> MachineBackup:
             left_out.append((name, vdi.why_not))
         elif held is None:
             left_out.append(
-                (name, "a disk that the export describes and does not hold: it is truncated, or was left out")
+                (name, sentence("a disk that the export describes and does not hold: it is truncated, or was left out"))
             )
         else:
             _tell(holder, image, name, vdi, held)
@@ -121,10 +124,17 @@ def open_xva(image: Image, holder: Holder) -> MachineBackup:
 
 def _tell(holder: Holder, image: Image, name: str, vdi: _Vdi, held: _Blocks) -> None:
     if held.fault:
-        message = f"the blocks of {name} are out of order, and not read from there on: {held.fault}"
+        message = sentence(
+            "the blocks of {name} are out of order, and not read from there on: {fault}", name=name, fault=held.fault
+        )
         holder.problem(image.name, "damaged", message)
     elif held.end != vdi.size:
-        message = f"the blocks of {name} end at byte {held.end} of {vdi.size}: the export is truncated"
+        message = sentence(
+            "the blocks of {name} end at byte {end} of {size}: the export is truncated",
+            name=name,
+            end=held.end,
+            size=vdi.size,
+        )
         holder.problem(image.name, "truncated", message)
     if len(held.sums) < len(held.places):
         count = len(held.places) - len(held.sums)
@@ -165,7 +175,7 @@ class _DiskStream(AlignedStream):
             else:
                 following = starts[at + 1] if at + 1 < len(starts) else self._blocks.end
                 if following <= offset:
-                    raise NotInImageError("the export ends before it: it is truncated or damaged")
+                    raise NotInImageError(sentence("the export ends before it: it is truncated or damaged"))
                 part = bytes(min(following, end) - offset)
             parts.append(part)
             offset += len(part)
@@ -187,14 +197,14 @@ class _DiskStream(AlignedStream):
         kind, place, size = told
         expected = self._read_at(place, size).decode("ascii", "replace").strip().lower()
         if _sum(kind, data) != expected:
-            raise NotInImageError("the checksum of its block does not fit")
+            raise NotInImageError(sentence("the checksum of its block does not fit"))
         return data
 
     def _read_at(self, offset: int, length: int) -> bytes:
         self._file.seek(offset)
         data = self._file.read(length)
         if len(data) != length:
-            raise NotInImageError("it lies beyond the end of the export, which is truncated")
+            raise NotInImageError(sentence("it lies beyond the end of the export, which is truncated"))
         return data
 
 
@@ -211,7 +221,12 @@ def _blocks(tar: tarfile.TarFile, vdis: dict[str, _Vdi]) -> tuple[dict[str, _Blo
     found: dict[str, _Blocks] = {}
     for count, member in enumerate(_members(tar)):
         if count > _MAX_BLOCKS:
-            raise SourceError("too_large", f"the XVA has more than {_MAX_BLOCKS} members: export its disks one by one")
+            raise SourceError(
+                "too_large",
+                sentence(
+                    "the XVA has more than {max_blocks} members: export its disks one by one", max_blocks=_MAX_BLOCKS
+                ),
+            )
         folder, _, name = member.name.partition("/")
         number, _, kind = name.partition(".")
         if folder not in vdis or not (number.isascii() and number.isdecimal()) or not member.isreg():
@@ -238,7 +253,9 @@ def _fault(tar: tarfile.TarFile) -> str:
     end = file.read(512)
     if end == bytes(512):
         return ""
-    return f"the export is cut short or damaged at byte {tar.offset}: what stands before that is examined"
+    return sentence(
+        "the export is cut short or damaged at byte {offset}: what stands before that is examined", offset=tar.offset
+    )
 
 
 def _described(tar: tarfile.TarFile, image: Image) -> dict[str, _Vdi]:
@@ -250,11 +267,16 @@ def _described(tar: tarfile.TarFile, image: Image) -> dict[str, _Vdi]:
     first = tar.next()
     content = tar.extractfile(first) if first is not None and first.name == _DESCRIPTION else None
     if first is None or content is None or first.size > MAX_XML_SIZE:
-        raise SourceError("damaged", f"{image.name} is no readable XVA: its description is missing or too large")
+        raise SourceError(
+            "damaged", sentence("{name} is no readable XVA: its description is missing or too large", name=image.name)
+        )
     try:
         root = parse_xml(content.read())
     except FormatError as error:
-        raise SourceError("damaged", f"{image.name} is no readable XVA: its description is damaged: {error}") from error
+        raise SourceError(
+            "damaged",
+            sentence("{name} is no readable XVA: its description is damaged: {error}", name=image.name, error=error),
+        ) from error
     vdis: dict[str, _Vdi] = {}
     for found in root.iter("struct"):
         fields = _fields(found)
@@ -266,19 +288,26 @@ def _described(tar: tarfile.TarFile, image: Image) -> dict[str, _Vdi]:
         values = _fields(struct)
         vdis[name] = _vdi(values, image)
     if not vdis:
-        raise SourceError("nothing_found", f"{image.name} is an XVA that describes no disks: export the machine again")
+        raise SourceError(
+            "nothing_found",
+            sentence("{name} is an XVA that describes no disks: export the machine again", name=image.name),
+        )
     return vdis
 
 
 def _vdi(values: dict[str, Element], image: Image) -> _Vdi:
     size = _text(values.get("virtual_size"))
     if not (size.isascii() and size.isdecimal()) or not 0 < int(size[:20]) < 1 << 48:
-        raise SourceError("bad_header", f"{image.name}: its description gives a disk {size[:40]!r} bytes")
+        raise SourceError(
+            "bad_header",
+            sentence("{name}: its description gives a disk {size!r} bytes", name=image.name, size=size[:40]),
+        )
     if _text(values.get("is_a_snapshot")).lower() in ("1", "true"):
-        return _Vdi(int(size), "the disk of a snapshot, an older state of the machine")
+        return _Vdi(int(size), sentence("the disk of a snapshot, an older state of the machine"))
     kind = _text(values.get("type")).lower()
     if kind not in ("", "system", "user", "ephemeral"):
-        return _Vdi(int(size), f"no disk of the machine, but its {kind} data".replace("suspend", "memory and suspend"))
+        what = sentence("memory and suspend") if kind == "suspend" else kind
+        return _Vdi(int(size), sentence("no disk of the machine, but its {what} data", what=what))
     return _Vdi(int(size))
 
 

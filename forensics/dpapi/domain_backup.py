@@ -16,6 +16,7 @@ from forensics.dpapi.dpapi import MASTER_KEY_SIZE
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.private_key import RsaPrivateKey, parse_private_key_blob
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
@@ -57,15 +58,15 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
             ``not_a_key_blob``, or ``bad_key`` when the numbers are no RSA key.
     """
     if len(data) > MAX_PVK:
-        raise FormatError("bad_length", 0, f"a .pvk file has no more than {MAX_PVK} bytes")
+        raise FormatError("bad_length", 0, sentence("a .pvk file has no more than {max_pvk} bytes", max_pvk=MAX_PVK))
     if len(data) < _PVK_HEADER.size:
-        raise FormatError("truncated", 0, f"a .pvk file does not have {len(data)} bytes")
+        raise FormatError("truncated", 0, sentence("a .pvk file does not have {count} bytes", count=len(data)))
     magic, _version, _key_spec, encrypted, salt_size, _key_size = _PVK_HEADER.unpack_from(data)
     if magic != _PVK_MAGIC:
-        raise FormatError("bad_magic", 0, "no .pvk magic")
+        raise FormatError("bad_magic", 0, sentence("no .pvk magic"))
     if encrypted or salt_size:
-        raise FormatError("encrypted", 12, "the .pvk file is protected by a password")
-    key = _private_key(data[_PVK_HEADER.size :], _PVK_HEADER.size, "the .pvk file")
+        raise FormatError("encrypted", 12, sentence("the .pvk file is protected by a password"))
+    key = _private_key(data[_PVK_HEADER.size :], _PVK_HEADER.size, sentence("the .pvk file"))
     guid = _GUID.search(name)
     return DomainBackupKey(key, guid[0].lower() if guid else None)
 
@@ -78,22 +79,30 @@ def parse_key_pair(data: bytes) -> RsaPrivateKey:
             ``not_a_key_blob``, or ``bad_key``.
     """
     if len(data) < _KEY_PAIR.size:
-        raise FormatError("truncated", 0, f"a backup key does not have {len(data)} bytes")
+        raise FormatError("truncated", 0, sentence("a backup key does not have {count} bytes", count=len(data)))
     version, key_size, certificate_size = _KEY_PAIR.unpack_from(data)
     if version != _KEY_PAIR_VERSION:
-        raise FormatError("unknown_version", 0, f"the backup key has version {version}; one with RSA keys has 2")
+        raise FormatError(
+            "unknown_version",
+            0,
+            sentence("the backup key has version {version}; one with RSA keys has 2", version=version),
+        )
     if _KEY_PAIR.size + key_size + certificate_size > len(data):
-        raise FormatError("truncated", 4, "the backup key is shorter than its lengths say")
-    return _private_key(data[_KEY_PAIR.size : _KEY_PAIR.size + key_size], _KEY_PAIR.size, "the directory")
+        raise FormatError("truncated", 4, sentence("the backup key is shorter than its lengths say"))
+    return _private_key(data[_KEY_PAIR.size : _KEY_PAIR.size + key_size], _KEY_PAIR.size, sentence("the directory"))
 
 
 def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
     try:
         key = parse_private_key_blob(blob)
     except FormatError as error:
-        raise FormatError(error.kind, offset, f"{where} has no whole private key: {error.message}") from None
+        raise FormatError(
+            error.kind,
+            offset,
+            sentence("{where} has no whole private key: {message}", where=where, message=error.message),
+        ) from None
     if not key.is_consistent():
-        raise FormatError("bad_key", offset, f"the numbers in {where} are no RSA key")
+        raise FormatError("bad_key", offset, sentence("the numbers in {where} are no RSA key", where=where))
     return key
 
 

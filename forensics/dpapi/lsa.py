@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import LsaMaterial, boot_key
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _HALF = 20
@@ -79,9 +80,9 @@ class DpapiSystem:
 def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
     """Open both generations of DPAPI_SYSTEM as far as the registry allows; never raises."""
     if material.current is None and material.previous is None:
-        return DpapiSystem(reason="the SECURITY hive holds no DPAPI_SYSTEM")
+        return DpapiSystem(reason=sentence("the SECURITY hive holds no DPAPI_SYSTEM"))
     if material.boot_key_classes is None:
-        return DpapiSystem(reason="the SYSTEM hive gave no boot key")
+        return DpapiSystem(reason=sentence("the SYSTEM hive gave no boot key"))
     try:
         open_secret = secret_opener(material, boot_key(material.boot_key_classes))
     except FormatError as error:
@@ -100,7 +101,7 @@ def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
     current, previous = generation(material.current), generation(material.previous)
     reason = None
     if current is None and previous is None:
-        reason = problems[0].message if problems else "DPAPI_SYSTEM is stored without a value"
+        reason = problems[0].message if problems else sentence("DPAPI_SYSTEM is stored without a value")
     return DpapiSystem(current, previous, problems, reason)
 
 
@@ -116,18 +117,20 @@ def secret_opener(material: LsaMaterial, key: bytes) -> Opener:
     if material.pol_secret_encryption_key is not None:
         lsa_key = _open_xp_key(key, material.pol_secret_encryption_key)
         return lambda value: _open_des_secret(lsa_key, value)
-    raise FormatError("no_lsa_key", 0, "the SECURITY hive holds neither PolEKList nor PolSecretEncryptionKey")
+    raise FormatError("no_lsa_key", 0, sentence("the SECURITY hive holds neither PolEKList nor PolSecretEncryptionKey"))
 
 
 def _dpapi_system(payload: bytes) -> SystemSecret:
     if len(payload) != _SECRET_SIZE or payload[:4] != b"\1\0\0\0":
-        raise FormatError("bad_secret", 0, "the opened value is no DPAPI_SYSTEM of version 1 and length 44")
+        raise FormatError("bad_secret", 0, sentence("the opened value is no DPAPI_SYSTEM of version 1 and length 44"))
     return SystemSecret(payload[4 : 4 + _HALF], payload[4 + _HALF :])
 
 
 def _open_pol_ek_list(key: bytes, value: bytes) -> dict[bytes, bytes]:
     """Return the LSA keys by key id; the structure of the clear text is what proves the boot key."""
-    wrong = FormatError("wrong_boot_key", 0, "the boot key does not open PolEKList: the hives are of two machines")
+    wrong = FormatError(
+        "wrong_boot_key", 0, sentence("the boot key does not open PolEKList: the hives are of two machines")
+    )
     try:
         payload = _open_record(_read_record(value, "PolEKList")[1], key)
     except FormatError as error:
@@ -149,7 +152,7 @@ def _open_pol_ek_list(key: bytes, value: bytes) -> dict[bytes, bytes]:
 def _open_aes_secret(keys: dict[bytes, bytes], value: bytes) -> bytes:
     key_id, body = _read_record(value, "DPAPI_SYSTEM")
     if key_id not in keys:
-        raise FormatError("unknown_key", 4, "DPAPI_SYSTEM names an LSA key that PolEKList does not hold")
+        raise FormatError("unknown_key", 4, sentence("DPAPI_SYSTEM names an LSA key that PolEKList does not hold"))
     return _open_record(body, keys[key_id])
 
 
@@ -161,10 +164,10 @@ def _read_record(value: bytes, what: str) -> tuple[bytes, bytes]:
     algorithm = cursor.u32(f"algorithm of {what}")
     cursor.take(4, f"flags of {what}")
     if version != b"\0\0\0\1" or algorithm != _AES_RECORD:
-        raise FormatError("bad_magic", 0, f"{what} is no LSA record of version 1 under AES-256")
+        raise FormatError("bad_magic", 0, sentence("{what} is no LSA record of version 1 under AES-256", what=what))
     body = cursor.take(cursor.remaining)
     if len(body) < 48 or len(body) % 16 or len(body) > _MAX_SECRET:
-        raise FormatError("bad_length", 28, f"{what} holds no salt and whole AES blocks")
+        raise FormatError("bad_length", 28, sentence("{what} holds no salt and whole AES blocks", what=what))
     return key_id, body
 
 
@@ -175,7 +178,7 @@ def _open_record(body: bytes, key: bytes) -> bytes:
     clear = decryptor.update(body[32:])
     size = struct.unpack_from("<I", clear)[0]
     if clear[4:16] != bytes(12) or not 0 <= len(clear) - 16 - size < 16:
-        raise FormatError("bad_secret", 0, "the LSA key does not open this secret")
+        raise FormatError("bad_secret", 0, sentence("the LSA key does not open this secret"))
     return clear[16 : 16 + size]
 
 
@@ -183,7 +186,9 @@ def _open_xp_key(key: bytes, value: bytes) -> bytes:
     from Crypto.Cipher import ARC4
 
     if len(value) != _XP_KEY_SIZE:
-        message = f"PolSecretEncryptionKey has {_XP_KEY_SIZE} bytes, not {len(value)}"
+        message = sentence(
+            "PolSecretEncryptionKey has {xp_key_size} bytes, not {count}", xp_key_size=_XP_KEY_SIZE, count=len(value)
+        )
         raise FormatError("bad_length", 0, message)
     digest = hashlib.md5(key + value[60:76] * _STRETCH, usedforsecurity=False).digest()
     return bytes(ARC4.new(digest).decrypt(value[12:60]))[16:32]
@@ -195,7 +200,11 @@ def _open_des_secret(key: bytes, value: bytes) -> bytes:
 
     size = Cursor(value).u32("length of the encrypted secret")
     if not 16 <= size <= len(value) - 4 or size % 8 or size > _MAX_SECRET:
-        raise FormatError("bad_length", 0, f"an encrypted secret of {size} bytes does not fit {len(value)} bytes")
+        raise FormatError(
+            "bad_length",
+            0,
+            sentence("an encrypted secret of {size} bytes does not fit {count} bytes", size=size, count=len(value)),
+        )
     encrypted, clear, rest = value[-size:], b"", key
     for at in range(0, size, 8):
         clear += DES.new(_spread(rest[:7]), DES.MODE_ECB).decrypt(encrypted[at : at + 8])
@@ -204,7 +213,9 @@ def _open_des_secret(key: bytes, value: bytes) -> bytes:
             rest = key[len(rest) :]
     length, version = struct.unpack_from("<II", clear)
     if version != 1 or not 0 <= size - 8 - length < 8:
-        raise FormatError("bad_secret", 0, "the LSA key does not open this secret: the hives are of two machines")
+        raise FormatError(
+            "bad_secret", 0, sentence("the LSA key does not open this secret: the hives are of two machines")
+        )
     return clear[8 : 8 + length]
 
 

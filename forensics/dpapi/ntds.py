@@ -23,6 +23,7 @@ from forensics.dpapi.domain_backup import parse_key_pair
 from forensics.formats.errors import FormatError
 from forensics.formats.private_key import RsaPrivateKey
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_PAGES = 2_000_000
@@ -87,10 +88,14 @@ def read_directory(stream: BinaryIO, boot_key: bytes, wanted: Collection[str]) -
     except FormatError:
         raise
     except KeyError:
-        raise FormatError("no_directory", 0, "it has not the tables and columns of a directory") from None
+        raise FormatError("no_directory", 0, sentence("it has not the tables and columns of a directory")) from None
     except Exception as error:  # whatever the library raises on damaged or hostile bytes, whose text may hold some
         pass_on(error)
-        raise FormatError("catalog_not_read", 0, f"its catalog cannot be read ({type(error).__name__})") from None
+        raise FormatError(
+            "catalog_not_read",
+            0,
+            sentence("its catalog cannot be read ({error_type})", error_type=type(error).__name__),
+        ) from None
     keys, unusable = _opened(search, boot_key)
     return DirectoryKeys(keys, unusable, sorted(search.others), state != _CLEAN, search.not_read)
 
@@ -99,12 +104,14 @@ def _state(stream: BinaryIO) -> int:
     stream.seek(0)
     head = stream.read(_HEADER.size)
     if len(head) < _HEADER.size:
-        raise FormatError("truncated", 0, f"a database does not have {len(head)} bytes")
+        raise FormatError("truncated", 0, sentence("a database does not have {count} bytes", count=len(head)))
     if _MAGIC.unpack_from(head)[0] != _ESE:
-        raise FormatError("bad_magic", 4, "it is no database of the Extensible Storage Engine")
+        raise FormatError("bad_magic", 4, sentence("it is no database of the Extensible Storage Engine"))
     state, _, page_size = _HEADER.unpack(head)
     if page_size not in _PAGE_SIZES:
-        raise FormatError("bad_size", 236, f"a database does not have pages of {page_size} bytes")
+        raise FormatError(
+            "bad_size", 236, sentence("a database does not have pages of {page_size} bytes", page_size=page_size)
+        )
     return int(state)
 
 
@@ -129,7 +136,7 @@ class _Database(ESE):
         """
         self.may_read -= 1
         if self.may_read < 0:
-            raise FormatError("too_many", 0, "its pages lead in circles, or are too many")
+            raise FormatError("too_many", 0, sentence("its pages lead in circles, or are too many"))
         return super().page(num)
 
 
@@ -157,7 +164,7 @@ class _Search:
         self._lost_pages = self._lost_objects = self._secrets = 0
         for count, node in enumerate(self._leaves(self._table.root_page)):
             if count >= MAX_OBJECTS:
-                self.not_read = f"only {MAX_OBJECTS} of its objects were searched"
+                self.not_read = sentence("only {max_objects} of its objects were searched", max_objects=MAX_OBJECTS)
                 break
             try:
                 data = bytes(node.data)
@@ -172,7 +179,11 @@ class _Search:
                 pass_on(error)
                 self._lost_objects += 1
         if self.not_read is None and (self._lost_pages or self._lost_objects):
-            self.not_read = f"{self._lost_pages} of its pages and {self._lost_objects} of its objects cannot be read"
+            self.not_read = sentence(
+                "{lost_pages} of its pages and {lost_objects} of its objects cannot be read",
+                lost_pages=self._lost_pages,
+                lost_objects=self._lost_objects,
+            )
 
     def _leaves(self, root: int) -> Iterator[Any]:
         """Yield each node of the leaves below a page, each page once."""
@@ -180,7 +191,7 @@ class _Search:
         while pages:
             number = pages.pop()
             if len(met) > MAX_PAGES:
-                self.not_read = f"only {MAX_PAGES} of its pages were searched"
+                self.not_read = sentence("only {max_pages} of its pages were searched", max_pages=MAX_PAGES)
                 return
             self._database.may_read = 1
             try:
@@ -201,7 +212,7 @@ class _Search:
     def _secret(self, record: Record) -> None:
         self._secrets += 1
         if self._secrets > MAX_SECRETS:
-            self.not_read = f"only {MAX_SECRETS} of its secrets were looked at"
+            self.not_read = sentence("only {max_secrets} of its secrets were looked at", max_secrets=MAX_SECRETS)
             return
         found = _BACKUP_KEY.fullmatch(self._name(record))
         if found is None:
@@ -217,13 +228,13 @@ class _Search:
         if len(values) < MAX_ALIKE:
             values.append(self._value(record, column))
         else:
-            self.not_read = f"more than {MAX_ALIKE} of its values claim to be one key"
+            self.not_read = sentence("more than {max_alike} of its values claim to be one key", max_alike=MAX_ALIKE)
 
     def _name(self, record: Record) -> str:
         self._database.may_read = 0
         raw: Any = record.get(_NAME, raw=True)
         if len(raw) > MAX_NAME:
-            raise FormatError("too_large", 0, f"a name of {len(raw)} bytes")
+            raise FormatError("too_large", 0, sentence("a name of {count} bytes", count=len(raw)))
         value = record.get(_NAME)
         return str(value[0] if isinstance(value, list) else value)
 
@@ -233,7 +244,7 @@ class _Search:
         first = value[0] if isinstance(value, list) else value
         # The catalogue, which is evidence too, may declare a number there: so many zeros would be made of it.
         if not isinstance(first, bytes | bytearray):
-            raise FormatError("bad_value", 0, f"column {column} holds no bytes")
+            raise FormatError("bad_value", 0, sentence("column {column} holds no bytes", column=column))
         return bytes(first)
 
 
@@ -246,8 +257,14 @@ def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey],
     peks = [pek for pek in (_pek(sealed, boot_key) for sealed in search.lists) if pek is not None]
     if not peks:
         if not search.lists:
-            raise FormatError("no_key", 0, f"it has no key to its own secrets; {search.not_read or 'all was searched'}")
-        raise FormatError("wrong_boot_key", 0, "the boot key of SYSTEM does not open the key to its secrets")
+            raise FormatError(
+                "no_key",
+                0,
+                sentence(
+                    "it has no key to its own secrets; {not_read}", not_read=search.not_read or "all was searched"
+                ),
+            )
+        raise FormatError("wrong_boot_key", 0, sentence("the boot key of SYSTEM does not open the key to its secrets"))
     for guid, values in search.sealed.items():
         for value in values:
             for pek in peks:
@@ -257,7 +274,9 @@ def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey],
                     unusable[guid] = error.message
                 except Exception as error:  # as above
                     pass_on(error)
-                    unusable[guid] = f"its protection cannot be undone ({type(error).__name__})"
+                    unusable[guid] = sentence(
+                        "its protection cannot be undone ({error_type})", error_type=type(error).__name__
+                    )
         if guid in keys:
             unusable.pop(guid, None)
     return keys, unusable

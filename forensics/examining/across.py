@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from forensics.across_machines import COMPARISONS
 from forensics.examining.examined import ExaminedSource
 from forensics.examining.own_failure import kind_of, where
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.former import mark_alone
 from forensics.tables.former_windows import without_former
@@ -88,8 +89,9 @@ class Across:
             named: Users for whom one was given, lower case.
         """
         for name in sorted(set(named) - self.users_seen):
-            message = (
-                f"a password or NT hash was given for {name}, whom none of the sources knows; name the user or SID"
+            message = sentence(
+                "a password or NT hash was given for {name}, whom none of the sources knows; name the user or SID",
+                name=name,
             )
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="unknown_user", message=message))
 

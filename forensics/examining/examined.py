@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from forensics.language import joined
 from forensics.late_methods import dataclass
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.record import ProblemRow
@@ -50,7 +51,7 @@ class ExaminedSource:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))
         if not entry.machine_ids:
             entry.error = message
-            self.unopened.append((kind, message if entry.path in message else f"{entry.path}: {message}"))
+            self.unopened.append((kind, message if entry.path in message else joined([entry.path, message], ": ")))
 
     def shifted(self, by: int) -> ExaminedSource:
         """Return the same with machines that are numbered after so many of other sources."""

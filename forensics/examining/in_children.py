@@ -32,6 +32,7 @@ from forensics.examining.group import (
 )
 from forensics.examining.imported import be_ready
 from forensics.examining.settings import Settings
+from forensics.language import sentence
 from forensics.late_methods import compile_classes, compiled_classes
 from forensics.tables.record import ProblemRow
 from forensics.tables.source import SourceEntry
@@ -177,7 +178,7 @@ class InChildren:
         task = Task(find_keys, arguments, _bounds(1, len(controllers)), KEYS_CLASSES)
         [(_, _, outcome)] = answers([task], 1, self._line, self._tick)
         if isinstance(outcome, ContainedFailure):
-            message = f"looking for backup keys of domains was ended: {outcome.message}"
+            message = sentence("looking for backup keys of domains was ended: {message}", message=outcome.message)
             return KeysAnswer([], [ProblemRow(machine_id=0, source_path="", kind=outcome.kind, message=message)])
         answer: KeysAnswer = outcome
         self._take(answer)
@@ -217,5 +218,5 @@ def _last(records: Sequence[bytes], group: Group) -> int:
 
 def _failed(path: str, why: ContainedFailure) -> ExaminedSource:
     source = ExaminedSource([SourceEntry(path, "unknown")])
-    source.failed(why.kind, f"its examination was ended: {why.message}")
+    source.failed(why.kind, sentence("its examination was ended: {message}", message=why.message))
     return source

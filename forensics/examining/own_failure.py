@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from forensics.lack_of_memory import KIND, WHY, is_lack_of_memory
+from forensics.language import sentence
 
 
 def kind_of(error: Exception) -> str:
@@ -20,5 +21,12 @@ def where(error: Exception) -> str:
     # Not the exception's own text: a library may have put disk content or key material into it.
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "forensics" in Path(f.filename).parts] or list(frames)
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    return f"keymortem failed on this evidence ({type(error).__name__}{place}); please report it, --debug shows details"
+    place: str = type(error).__name__
+    if ours:
+        place = sentence(
+            "{error} in {file}, line {line}", error=place, file=Path(ours[-1].filename).name, line=ours[-1].lineno
+        )
+    return sentence(
+        "keymortem failed on this evidence ({place}); please report it, --debug shows details",
+        place=place,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.errors import SourceError
 from forensics.examining.examined import ExaminedSource
 from forensics.examining.own_failure import kind_of, where
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.backup_hives import show_backups
 from forensics.sources.choices import Choices
@@ -149,7 +150,10 @@ class _OneSource:
             return
         if any(piece.error for piece in opened.found):
             reason = next(piece.error for piece in opened.found if piece.error)
-            found.failed("nothing_opened", f"nothing in {entry.path} could be examined: {reason}")
+            found.failed(
+                "nothing_opened",
+                sentence("nothing in {path} could be examined: {reason}", path=entry.path, reason=reason),
+            )
         else:
             from forensics.sources.holdings import nothing_found, was_seen_whole
 
@@ -211,7 +215,7 @@ class _OneSource:
             read = [vm.row.source_path for evidence in found for vm in evidence.vms if vm.row.outcome == "present"]
             for entry in opened.found:
                 if entry.kind == "export" and not any(path.startswith(entry.path) for path in read):
-                    entry.error = "no configuration of a virtual machine could be read in it"
+                    entry.error = sentence("no configuration of a virtual machine could be read in it")
             return any(evidence.vms for evidence in found)
         except Exception as error:
             _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from forensics.tables.history import WITNESSES, HistoryWitness
+from forensics.language import joined, sentence, sentence_n
+from forensics.tables.history import WITNESSES, HistoryWitness, Loss
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import told_time
 
-NO_TIME = "at a time that is not told"
-_BY = {"moved": "moved away"}
+NO_TIME = sentence("at a time that is not told")
 _KEEP_IT: tuple[HistoryWitness, ...] = ("shadow_copy", "former_windows")
 """Witnesses that have the file itself, and not only its name."""
 
@@ -25,7 +25,11 @@ def with_loss_told(chain: KeyChainRow, as_of: datetime) -> KeyChainRow:
     times = (chain.lost_at, chain.lost_after, chain.lost_before)
     latest = max((time for time in times if time is not None), default=None)
     if chain.lost_doubt is None and latest is not None and latest > as_of:
-        doubt = f"{told_time(latest)} lies after the moment that this examination takes for now, {told_time(as_of)}"
+        doubt = sentence(
+            "{latest} lies after the moment that this examination takes for now, {as_of}",
+            latest=told_time(latest),
+            as_of=told_time(as_of),
+        )
         chain = replace(chain, lost_doubt=doubt)
     told = loss_told(chain)
     # Of most keys nothing is told.
@@ -41,9 +45,9 @@ def loss_told(chain: KeyChainRow) -> str | None:
     if not parts:
         return None
     if len(parts) == 1 and chain.lost_by is None and chain.lost_before is None:
-        parts.append("no witness tells when it went")
-    doubt = ", though something speaks against this time" if chain.lost_doubt else ""
-    return f"{', and '.join(parts)}{doubt}"
+        parts.append(sentence("no witness tells when it went"))
+    told = joined(parts, ", and ")
+    return sentence("{told}, though something speaks against this time", told=told) if chain.lost_doubt else told
 
 
 def _seen(chain: KeyChainRow) -> str | None:
@@ -52,19 +56,40 @@ def _seen(chain: KeyChainRow) -> str | None:
         return None
     if chain.lost_by is not None and chain.lost_after_witness not in _KEEP_IT:
         return None
-    return f"existed at {told_time(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})"
+    return sentence(
+        "existed at {lost_after} ({witnesses})",
+        lost_after=told_time(chain.lost_after),
+        witnesses=WITNESSES[chain.lost_after_witness],
+    )
 
 
 def _went(chain: KeyChainRow) -> str | None:
     if chain.lost_by is not None:
-        at = f"at {told_time(chain.lost_at)}" if chain.lost_at else NO_TIME
+        went = _went_by(chain.lost_by, chain.lost_at, WITNESSES["change_journal"])
         others = together(chain.lost_together, chain.lost_seconds, chain.lost_folder)
-        return f"was {_BY.get(chain.lost_by, chain.lost_by)} {at} ({WITNESSES['change_journal']}){others}"
+        return joined([went, others], ", ") if others else went
     if chain.lost_before is None or chain.lost_before_witness is None:
         return None
     if chain.lost_before_witness == "file_times":
-        return f"was likely replaced at {told_time(chain.lost_before)} (by the times of the file in its place)"
-    return f"was gone at {told_time(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})"
+        return sentence(
+            "was likely replaced at {lost_before} (by the times of the file in its place)",
+            lost_before=told_time(chain.lost_before),
+        )
+    return sentence(
+        "was gone at {lost_before} ({witnesses})",
+        lost_before=told_time(chain.lost_before),
+        witnesses=WITNESSES[chain.lost_before_witness],
+    )
+
+
+def _went_by(by: Loss, at: datetime | None, witness: str) -> str:
+    """Say what took a file away, when, and who tells."""
+    time = sentence("at {time}", time=told_time(at)) if at else NO_TIME
+    if by == "deleted":
+        return sentence("was deleted {time} ({witness})", time=time, witness=witness)
+    if by == "renamed":
+        return sentence("was renamed {time} ({witness})", time=time, witness=witness)
+    return sentence("was moved away {time} ({witness})", time=time, witness=witness)
 
 
 def together(count: int | None, seconds: int | None, folder: str | None) -> str:
@@ -77,7 +102,13 @@ def together(count: int | None, seconds: int | None, folder: str | None) -> str:
     """
     if not count:
         return ""
-    files = "1 other file" if count == 1 else f"{count} other files"
-    of = f"of {folder.rpartition('/')[2]}" if folder else "of its folder"
-    within = "" if seconds is None else " within 1 second" if seconds == 1 else f" within {seconds} seconds"
-    return f", together with {files} {of}{within}"
+    of = folder.rpartition("/")[2] if folder else sentence("its folder")
+    others = sentence_n(
+        "together with {count} other file of {folder}",
+        "together with {count} other files of {folder}",
+        count,
+        folder=of,
+    )
+    if seconds is None:
+        return others
+    return sentence_n("{others} within {count} second", "{others} within {count} seconds", seconds, others=others)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from forensics.facts.tables import Tables
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow, ServiceRow
@@ -73,7 +74,7 @@ def _signs_of_life(row: MachineRow, tables: Tables) -> Iterator[tuple[datetime, 
     if row.last_shutdown is not None:
         yield as_utc(row.last_shutdown), "ShutdownTime"
     if row.machine_guid_time is not None:
-        yield as_utc(row.machine_guid_time), "the registry key of MachineGuid"
+        yield as_utc(row.machine_guid_time), sentence("the registry key of MachineGuid")
     for event in tables.of(EventRow, row.machine_id):
         if event.time is not None:
             yield as_utc(event.time), event.source_path

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from forensics.language import sentence
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 
 _IN_USERS = re.compile(r"(?:users|documents and settings)/[^/]+", re.IGNORECASE)
-WHY = (
-    "profiles of users: beside a Windows they are examined where its links lead to them; name this disk by itself to "
-    "examine them alone"
+WHY = sentence(
+    "profiles of users: beside a Windows they are examined where its links lead to them; name "
+    "this disk by itself to examine them alone"
 )
 
 
@@ -33,7 +34,7 @@ def moved_users(rows: Iterable[Row]) -> tuple[list[MachineRow], list[Row]]:
         CoverageRow(
             machine_id=0,
             area="folder",
-            name="profiles of users",
+            name=sentence("profiles of users"),
             outcome="not_examined",
             detail=WHY,
             source_path=f"{source}/{folder}",

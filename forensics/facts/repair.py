@@ -11,18 +11,18 @@ from typing import NamedTuple
 
 from forensics.facts.tables import Tables
 from forensics.facts.use import METABASE, needs_valid
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import as_utc
 from forensics.tables.use import CertificateUseRow, OpensBrokenAt
 
-_SAME = "the certificate stays"
 _WAYS: dict[OpensBrokenAt, str] = {
-    "access": f"{_SAME}: let its account read the key file",
-    "keyset": f"{_SAME}: import certificate and key again into the key set of the computer",
-    "service": f"{_SAME}: let the service CNG Key Isolation start again",
-    "provider": f"{_SAME}: register the provider of its key again",
-    "claim": f"{_SAME}: write its link to the key anew",
+    "access": sentence("the certificate stays: let its account read the key file"),
+    "keyset": sentence("the certificate stays: import certificate and key again into the key set of the computer"),
+    "service": sentence("the certificate stays: let the service CNG Key Isolation start again"),
+    "provider": sentence("the certificate stays: register the provider of its key again"),
+    "claim": sentence("the certificate stays: write its link to the key anew"),
 }
 _LEADS_TO_THE_KEY: frozenset[OpensBrokenAt] = frozenset({"access", "service", "claim"})
 """What leads to the key once it is mended, where there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.facts.tables import Tables
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.record import CoverageRow
 from forensics.tables.use import CertificateUseRow, PlaceSeen
@@ -25,7 +26,9 @@ _KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "Exch
 
 def label(use: CertificateUseRow) -> str:
     """Return what to call a use: its consumer, and which binding, instance, site, profile or user it is for."""
-    return f"{use.consumer} {use.detail}" if use.detail else use.consumer
+    if not use.detail:
+        return use.consumer
+    return sentence("{consumer} {detail}", consumer=use.consumer, detail=use.detail)
 
 
 def needs_valid(use: CertificateUseRow) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from forensics.facts.tables import Tables
+from forensics.language import sentence
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 
 _NOT_HERE = ("no", "likely_no")
@@ -70,7 +71,7 @@ class _Host:
 
 
 def _told(name: str, is_checkpoint: bool) -> str:
-    return f"{name} (checkpoint)" if is_checkpoint else name
+    return sentence("{name} (checkpoint)", name=name) if is_checkpoint else name
 
 
 def _listed(names: Iterable[str]) -> str | None:

@@ -16,6 +16,7 @@ from forensics.disk.remote.errors import RemoteError
 from forensics.fleet.disk_record import Failure, State
 from forensics.fleet.families import Families, families_of
 from forensics.fleet.listing import Listed, list_files, list_folder
+from forensics.language import said_by
 from forensics.late_methods import dataclass
 from forensics.sources.file_kind import looks_like_a_source
 from forensics.sources.pieces import MAX_PIECES
@@ -96,7 +97,7 @@ def plan(sources: Iterable[str], whole_folders: bool = False) -> Plan:
         try:
             _take(listed, folders if whole_folders else None, named)
         except RemoteError as error:
-            others.append(Other(named, "failed", str(error), "source"))
+            others.append(Other(named, "failed", said_by(error), "source"))
     result = _planned(listed, folders)
     result.others += others
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.sid import parse_sid
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 ACCESS_ALLOWED = 0
@@ -66,7 +67,15 @@ def parse_security_descriptor(data: bytes) -> SecurityDescriptor:
     revision, _ = cursor.take(2, "revision")
     control = cursor.u16("control")
     if revision != 1 or not control & _SELF_RELATIVE:
-        raise FormatError("bad_magic", 0, f"no self-relative descriptor: revision {revision}, control 0x{control:04x}")
+        raise FormatError(
+            "bad_magic",
+            0,
+            sentence(
+                "no self-relative descriptor: revision {revision}, control 0x{control:04x}",
+                revision=revision,
+                control=control,
+            ),
+        )
     owner_at, _group_at, _sacl_at, dacl_at = (cursor.u32(f"offset of {w}") for w in ("owner", "group", "SACL", "DACL"))
     owner = _sid_at(data, owner_at) if owner_at else None
     if not control & _DACL_PRESENT:
@@ -78,7 +87,9 @@ def parse_security_descriptor(data: bytes) -> SecurityDescriptor:
 
 def _sid_at(data: bytes, start: int) -> str:
     if not _HEADER_SIZE <= start < len(data):
-        raise FormatError("bad_offset", 4, f"the owner SID lies outside the {len(data)} bytes of the descriptor")
+        raise FormatError(
+            "bad_offset", 4, sentence("the owner SID lies outside the {count} bytes of the descriptor", count=len(data))
+        )
     try:
         return parse_sid(data[start:])
     except FormatError as error:
@@ -87,13 +98,15 @@ def _sid_at(data: bytes, start: int) -> str:
 
 def _acl_at(data: bytes, start: int) -> tuple[Ace, ...]:
     if not _HEADER_SIZE <= start < len(data):
-        raise FormatError("bad_offset", 16, f"the DACL lies outside the {len(data)} bytes of the descriptor")
+        raise FormatError(
+            "bad_offset", 16, sentence("the DACL lies outside the {count} bytes of the descriptor", count=len(data))
+        )
     cursor = Cursor(data, start)
     cursor.take(2, "ACL revision")
     size, count = cursor.u16("ACL size"), cursor.u16("ACE count")
     cursor.take(2, "reserved")
     if size < 8 or start + size > len(data):
-        raise FormatError("bad_length", start + 2, f"an ACL of {size} bytes does not fit")
+        raise FormatError("bad_length", start + 2, sentence("an ACL of {size} bytes does not fit", size=size))
     cursor = Cursor(data[: start + size], cursor.offset)
     return tuple(_ace(cursor) for _ in range(count))
 
@@ -103,7 +116,7 @@ def _ace(cursor: Cursor) -> Ace:
     kind, flags = cursor.take(2, "ACE header")
     size = cursor.u16("ACE size")
     if size < 8:
-        raise FormatError("bad_length", start + 2, f"an ACE does not have {size} bytes")
+        raise FormatError("bad_length", start + 2, sentence("an ACE does not have {size} bytes", size=size))
     body = Cursor(cursor.take(size - 4, "ACE"))
     mask = body.u32("access mask")
     if kind in _OBJECT_ACES:

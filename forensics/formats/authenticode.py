@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -76,12 +77,16 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
     """
     checksum, directory, start, size = _certificate_table(data)
     if len(data) < directory + 8:
-        raise FormatError("bad_pe", len(data), "the file ends within its headers")
+        raise FormatError("bad_pe", len(data), sentence("the file ends within its headers"))
     if size == 0:
         return ()
     # The table's place is an offset in the file, and its own entry and the checksum are not part of what is signed.
     if size > MAX_TABLE or start < directory + 8 or start + size > len(data):
-        raise FormatError("bad_length", directory, f"a certificate table of {size} bytes at byte {start}")
+        raise FormatError(
+            "bad_length",
+            directory,
+            sentence("a certificate table of {size} bytes at byte {start}", size=size, start=start),
+        )
     signed = (data[:checksum], data[checksum + 4 : directory], data[directory + 8 : start], data[start + size :])
     found: list[PeSignature] = []
     for blob in _blobs(data[start : start + size], start):
@@ -92,7 +97,11 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
         # asn1crypto lets through whatever Python raises over bytes that are not what they say.
         except Exception as error:
             pass_on(error)
-            raise FormatError("bad_signature", start, f"the signature is damaged ({type(error).__name__})") from None
+            raise FormatError(
+                "bad_signature",
+                start,
+                sentence("the signature is damaged ({error_type})", error_type=type(error).__name__),
+            ) from None
     return tuple(found)
 
 
@@ -106,12 +115,12 @@ def _certificate_table(data: bytes) -> tuple[int, int, int, int]:
         checksum = pe.OPTIONAL_HEADER.get_file_offset() + _CHECKSUM
         return checksum, entry.get_file_offset(), entry.VirtualAddress, entry.Size
     except IndexError:
-        raise FormatError("bad_pe", 0, "the headers have no room for a certificate table") from None
+        raise FormatError("bad_pe", 0, sentence("the headers have no room for a certificate table")) from None
     except Exception as error:
         pass_on(error)
         # Mostly PEFormatError, but not only: pefile, too, meets bytes nobody thought of.
         reason = str(error)[:100] if isinstance(error, pefile.PEFormatError) else type(error).__name__
-        raise FormatError("bad_pe", 0, f"no readable PE file: {reason}") from None
+        raise FormatError("bad_pe", 0, sentence("no readable PE file: {reason}", reason=reason)) from None
 
 
 def _blobs(table: bytes, start: int) -> Iterator[bytes]:
@@ -123,12 +132,16 @@ def _blobs(table: bytes, start: int) -> Iterator[bytes]:
         length = int.from_bytes(table[offset : offset + 4], "little")
         kind = int.from_bytes(table[offset + 6 : offset + 8], "little")
         if not 8 <= length <= min(len(table) - offset, MAX_SIGNATURE):
-            raise FormatError("bad_length", start + offset, f"a signature of {length} bytes")
+            raise FormatError("bad_length", start + offset, sentence("a signature of {length} bytes", length=length))
         if kind == _PKCS_SIGNED_DATA:
             yield table[offset + 8 : offset + length]
         offset += -(-length // 8) * 8
     if offset + 8 <= len(table):
-        raise FormatError("too_many", start + offset, f"a file is not signed more than {MAX_SIGNATURES} times")
+        raise FormatError(
+            "too_many",
+            start + offset,
+            sentence("a file is not signed more than {max_signatures} times", max_signatures=MAX_SIGNATURES),
+        )
 
 
 def _signature(blob: bytes, signed: tuple[bytes, ...]) -> PeSignature:
@@ -136,11 +149,19 @@ def _signature(blob: bytes, signed: tuple[bytes, ...]) -> PeSignature:
 
     content = cms.ContentInfo.load(blob)
     if content["content_type"].native != "signed_data":
-        raise FormatError("bad_signature", 0, "the certificate table holds no PKCS #7 signed data")
+        raise FormatError("bad_signature", 0, sentence("the certificate table holds no PKCS #7 signed data"))
     data = content["content"]
     infos = data["signer_infos"]
     if len(infos) != 1 or len(data["certificates"]) > MAX_CERTIFICATES:
-        raise FormatError("bad_signature", 0, f"{len(infos)} signers, {len(data['certificates'])} certificates")
+        raise FormatError(
+            "bad_signature",
+            0,
+            sentence(
+                "{count} signers, {count_of_data} certificates",
+                count=len(infos),
+                count_of_data=len(data["certificates"]),
+            ),
+        )
     info = infos[0]
     certificates = [c.chosen.dump() for c in data["certificates"] if c.name == "certificate"]
     certificate = _certificate_of(info["sid"], certificates)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
+from forensics.language import sentence
 
 # ECS is ECDSA, ECK is ECDH; odd digits are public, even ones private.
 EC_PUBLIC = {b"ECS1": "P-256", b"ECS3": "P-384", b"ECS5": "P-521", b"ECK1": "P-256", b"ECK3": "P-384", b"ECK5": "P-521"}
@@ -31,14 +32,20 @@ def parse_bcrypt_public(data: bytes) -> PublicKey:
         e_size, n_size = cursor.u32("cbPublicExp"), cursor.u32("cbModulus")
         cursor.take(8, "prime sizes")
         if not 0 < e_size <= MAX_RSA_BYTES or not 0 < n_size <= MAX_RSA_BYTES:
-            raise FormatError("bad_length", 8, f"an RSA key cannot have {e_size} and {n_size} bytes")
+            raise FormatError(
+                "bad_length",
+                8,
+                sentence("an RSA key cannot have {e_size} and {n_size} bytes", e_size=e_size, n_size=n_size),
+            )
         e = int.from_bytes(cursor.take(e_size, "public exponent"), "big")
         return RsaPublicKey(int.from_bytes(cursor.take(n_size, "modulus"), "big"), e)
     curve = EC_PUBLIC.get(magic)
     if curve is None:
-        raise FormatError("unknown_magic", 0, "no public key blob of RSA or of a NIST curve")
+        raise FormatError("unknown_magic", 0, sentence("no public key blob of RSA or of a NIST curve"))
     size = cursor.u32("cbKey")
     if size != COORDINATE_SIZE[curve]:
-        raise FormatError("bad_length", 4, f"{curve} does not have coordinates of {size} bytes")
+        raise FormatError(
+            "bad_length", 4, sentence("{curve} does not have coordinates of {size} bytes", curve=curve, size=size)
+        )
     x = int.from_bytes(cursor.take(size, "x"), "big")
     return EcPublicKey(curve, x, int.from_bytes(cursor.take(size, "y"), "big"))

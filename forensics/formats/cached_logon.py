@@ -10,6 +10,7 @@ from dataclasses import field
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _IS_ENCRYPTED = 1
@@ -71,7 +72,11 @@ def parse_cached_logon(data: bytes) -> CachedLogon | None:
         return None
     body = body[: len(body) // 16 * 16]
     if len(body) < _NAME_AT + name_length:
-        raise FormatError("truncated", len(data), f"a cached sign-in holds no name of {name_length} bytes")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("a cached sign-in holds no name of {name_length} bytes", name_length=name_length),
+        )
     return CachedLogon(rid, name_length, iv, body)
 
 

@@ -8,6 +8,7 @@ from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.formats.section import parse_section
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_SIZE = 40
@@ -63,11 +64,11 @@ def parse_capi_key_file(data: bytes) -> CapiKeyFile:
             ``bad_text`` (the name).
     """
     if not data:
-        raise FormatError("empty", 0, "the key file is empty")
+        raise FormatError("empty", 0, sentence("the key file is empty"))
     cursor = Cursor(data)
     version = cursor.u32("version")
     if version != 2:
-        raise FormatError("bad_magic", 0, f"CAPI key files have version 2, not {version}")
+        raise FormatError("bad_magic", 0, sentence("CAPI key files have version 2, not {version}", version=version))
     cursor.u32("reserved")
     name_size = cursor.u32("length of name")
     sig_public, sig_private = cursor.u32("sigPublicLen"), cursor.u32("sigPrivateLen")
@@ -77,12 +78,18 @@ def parse_capi_key_file(data: bytes) -> CapiKeyFile:
     sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
     total = HEADER_SIZE + sum(sections)
     if total != len(data):
-        raise FormatError("bad_length", 8, f"the sections add up to {total} bytes, the file has {len(data)}")
+        raise FormatError(
+            "bad_length",
+            8,
+            sentence("the sections add up to {total} bytes, the file has {count}", total=total, count=len(data)),
+        )
     if not 1 <= name_size <= _MAX_NAME:
-        raise FormatError("bad_length", 8, f"a container name does not have {name_size} bytes")
+        raise FormatError(
+            "bad_length", 8, sentence("a container name does not have {name_size} bytes", name_size=name_size)
+        )
     name = cursor.take(name_size, "container name")
     if name[-1] or 0 in name[:-1]:
-        raise FormatError("bad_text", HEADER_SIZE, "the container name does not end where its NUL is")
+        raise FormatError("bad_text", HEADER_SIZE, sentence("the container name does not end where its NUL is"))
     cursor.take(hash_size, "hash")
     signature = _slot(cursor, sig_public, sig_private, sig_flag)
     exchange = _slot(cursor, exch_public, exch_private, exch_flag)
@@ -101,7 +108,7 @@ def parse_capi_public_halves(data: bytes) -> list[PublicKey]:
     )
     sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
     if version != 2 or HEADER_SIZE + sum(sections) != len(data):
-        raise FormatError("bad_length", 8, "the sections do not add up to the file")
+        raise FormatError("bad_length", 8, sentence("the sections do not add up to the file"))
     signature = HEADER_SIZE + name_size + hash_size
     exchange = signature + sig_public + sig_private + sig_flag
     starts = ((signature, sig_public), (exchange, exch_public))

@@ -10,6 +10,7 @@ from forensics.formats.bcrypt_blob import MAX_RSA_BYTES
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import DsaPublicKey, PublicKey, RsaPublicKey
+from forensics.language import sentence
 
 _DSS_HEADERS = (0x0206, 0x0306, 0x0207, 0x0307)
 _DSS_V3_MAGICS = (b"DSS3", b"DSS4")
@@ -32,7 +33,7 @@ def parse_capi_public(data: bytes) -> PublicKey:
     at = cursor.offset
     if cursor.take(4, "magic") in _DSS_V3_MAGICS:
         return _dss(cursor)
-    raise FormatError("unknown_magic", at, "no public key of RSA or DSS")
+    raise FormatError("unknown_magic", at, sentence("no public key of RSA or DSS"))
 
 
 def _rsa(cursor: Cursor) -> RsaPublicKey:
@@ -40,7 +41,11 @@ def _rsa(cursor: Cursor) -> RsaPublicKey:
     slot, bits, last, e = cursor.u32("slot"), cursor.u32("bits"), cursor.u32("last byte"), cursor.u32("exponent")
     size = bits // 8
     if bits % 8 or not 0 < size <= MAX_RSA_BYTES or last != size - 1 or slot < size:
-        raise FormatError("bad_length", 4, f"an RSA key of {bits} bits does not fit a slot of {slot} bytes")
+        raise FormatError(
+            "bad_length",
+            4,
+            sentence("an RSA key of {bits} bits does not fit a slot of {slot} bytes", bits=bits, slot=slot),
+        )
     modulus = cursor.take(slot, "modulus slot")[:size]
     return RsaPublicKey(int.from_bytes(modulus, "little"), e)
 
@@ -51,7 +56,7 @@ def _dss(cursor: Cursor) -> DsaPublicKey:
     whole_bytes = all(bits % 8 == 0 for bits in (p_bits, q_bits, j_bits, x_bits))
     large = max(p_bits, j_bits) > MAX_RSA_BYTES * 8 or max(q_bits, x_bits) > _MAX_DSS_PRIVATE_BITS
     if not whole_bytes or large or not p_bits or not q_bits:
-        raise FormatError("bad_length", at, "the bit lengths are not those of a DSS key")
+        raise FormatError("bad_length", at, sentence("the bit lengths are not those of a DSS key"))
     cursor.take(_DSS_SEED_SIZE, "seed")
 
     def number(bits: int, what: str) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 PROPERTY_KEY_PROV_INFO = 2
@@ -43,7 +44,7 @@ def parse_cert_element(data: bytes) -> CertElement:
         FormatError: ``empty``, ``truncated`` or ``too_many``.
     """
     if not data:
-        raise FormatError("empty", 0, "the store element is empty")
+        raise FormatError("empty", 0, sentence("the store element is empty"))
     cursor = Cursor(data)
     properties: dict[int, bytes] = {}
     kind: ElementKind | None = None
@@ -53,4 +54,8 @@ def parse_cert_element(data: bytes) -> CertElement:
         number, _encoding, size = cursor.u32("property id"), cursor.u32("encoding"), cursor.u32("property size")
         properties.setdefault(number, cursor.take(size, f"property {number}"))
         kind = kind or _ELEMENTS.get(number)
-    raise FormatError("too_many", cursor.offset, f"an element does not have more than {_MAX_PROPERTIES} properties")
+    raise FormatError(
+        "too_many",
+        cursor.offset,
+        sentence("an element does not have more than {max_properties} properties", max_properties=_MAX_PROPERTIES),
+    )

@@ -26,6 +26,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.oid_names import eku_name, signature_name
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -109,7 +110,11 @@ class CertificateParser:
             try:
                 parts = certificate_parts(der)
             except FormatError as error:
-                return Certificate(problems=(_bad(f"it is not laid out like a certificate: {error.message}"),))
+                return Certificate(
+                    problems=(
+                        _bad(sentence("it is not laid out like a certificate: {message}", message=error.message)),
+                    )
+                )
             return self._read(parts, _readers(der, parts))
 
     def _read(self, parts: CertificateParts, readers: Readers) -> Certificate:
@@ -122,19 +127,21 @@ class CertificateParser:
                 ("subject", lambda read: self._fill_name("subject", parts.subject, read.subject, found)),
                 ("issuer", lambda read: self._fill_name("issuer", parts.issuer, read.issuer, found)),
                 ("validity", lambda read: _fill_dates(read, found)),
-                ("signature algorithm", lambda read: _fill_signature(read, found)),
+                (sentence("signature algorithm"), lambda read: _fill_signature(read, found)),
                 ("extensions", lambda read: _fill_extensions(read, found)),
-                ("public key", lambda read: _fill_key(read, parts, found)),
+                (sentence("public key"), lambda read: _fill_key(read, parts, found)),
             )
             if (problem := _problem_of(part, fill, readers)) is not None
         ]
         for field, most, what in (
-            ("san", MAX_ALTERNATIVE_NAMES, "alternative names"),
+            ("san", MAX_ALTERNATIVE_NAMES, sentence("alternative names")),
             ("policies", MAX_POLICIES, "policies"),
         ):
             if len(found.get(field, ())) > most:
                 found[field] = found[field][:most]
-                problems.append(FormatError("too_many", 0, f"only the first {most} {what} are kept"))
+                problems.append(
+                    FormatError("too_many", 0, sentence("only the first {most} {what} are kept", most=most, what=what))
+                )
         return Certificate(**found, problems=tuple(problems))
 
     def _fill_name(self, field: str, der: bytes, decode: Callable[[], str], found: Fields) -> None:
@@ -209,7 +216,13 @@ def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
             fill(reader())
         except Exception as error:
             pass_on(error)
-            problem = _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
+            problem = _bad(
+                sentence(
+                    "the {part} of the certificate cannot be read ({error_type})",
+                    part=part,
+                    error_type=type(error).__name__,
+                )
+            )
         else:
             return None
     return problem
@@ -319,7 +332,7 @@ def _fill_template_oid(value: x509.Extension[x509.ExtensionType], found: Fields)
         return
     raw = getattr(value, "value", b"")
     if not isinstance(raw, bytes):
-        raise FormatError("bad_template", 0, "the certificate template extension has no content")
+        raise FormatError("bad_template", 0, sentence("the certificate template extension has no content"))
     start, _ = expect(raw, 0, _SEQUENCE)
     found["template"] = object_identifier(raw[slice(*expect(raw, start, _OID))])
 

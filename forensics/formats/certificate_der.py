@@ -13,6 +13,7 @@ import re
 
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import RsaPublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
@@ -50,7 +51,7 @@ def der_of(data: bytes) -> bytes:
     try:
         return base64.b64decode(pem[1]) if pem else data
     except ValueError:
-        raise FormatError("bad_base64", 0, "the certificate is no base64") from None
+        raise FormatError("bad_base64", 0, sentence("the certificate is no base64")) from None
 
 
 def read_element(data: bytes, offset: int) -> tuple[int, int, int]:
@@ -60,15 +61,19 @@ def read_element(data: bytes, offset: int) -> tuple[int, int, int]:
         FormatError: The element leaves the data, or has an indefinite or oversized length.
     """
     if offset + 2 > len(data):
-        raise FormatError("truncated", offset, "no room for a DER element")
+        raise FormatError("truncated", offset, sentence("no room for a DER element"))
     length, start = data[offset + 1], offset + 2
     if length & 0x80:
         count = length & 0x7F
         if not 1 <= count <= 4 or start + count > len(data):
-            raise FormatError("bad_length", offset, "the length of a DER element is not sane")
+            raise FormatError("bad_length", offset, sentence("the length of a DER element is not sane"))
         length, start = int.from_bytes(data[start : start + count], "big"), start + count
     if start + length > len(data):
-        raise FormatError("truncated", offset, f"a DER element needs {length} bytes, {len(data) - start} are left")
+        raise FormatError(
+            "truncated",
+            offset,
+            sentence("a DER element needs {length} bytes, {count} are left", length=length, count=len(data) - start),
+        )
     return data[offset], start, start + length
 
 
@@ -76,7 +81,9 @@ def expect(data: bytes, offset: int, tag: int) -> tuple[int, int]:
     """Return start and end of the content of the element at ``offset``, which must have ``tag``."""
     found, start, end = read_element(data, offset)
     if found != tag:
-        raise FormatError("bad_tag", offset, f"DER tag 0x{found:02X} where 0x{tag:02X} belongs")
+        raise FormatError(
+            "bad_tag", offset, sentence("DER tag 0x{found:02X} where 0x{tag:02X} belongs", found=found, tag=tag)
+        )
     return start, end
 
 
@@ -140,11 +147,11 @@ def object_identifier(content: bytes) -> str:
     for offset, octet in enumerate(content):
         arc = arc << 7 | octet & 0x7F
         if arc >> 128:
-            raise FormatError("bad_oid", offset, "an arc of an object identifier is too large")
+            raise FormatError("bad_oid", offset, sentence("an arc of an object identifier is too large"))
         if not octet & 0x80:
             arcs.append(arc)
             arc = 0
     if not arcs or content[-1] & 0x80:
-        raise FormatError("bad_oid", len(content), "the object identifier is cut off")
+        raise FormatError("bad_oid", len(content), sentence("the object identifier is cut off"))
     first = min(arcs[0] // 40, 2)
     return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))

@@ -12,6 +12,7 @@ from forensics.formats.certificate_der import certificate_parts, expect
 from forensics.formats.errors import FormatError
 from forensics.formats.lenient_certificate import LenientCertificate
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 
 _SEQUENCE, _BIT_STRING = 0x30, 0x03
 _HASHES = {"SHA1": (5, "1"), "SHA256": (11, "3.2"), "SHA384": (12, "3.3"), "SHA512": (13, "3.4")}
@@ -78,5 +79,5 @@ def _signed(der: bytes) -> tuple[bytes, bytes]:
     _, after = expect(der, end, _SEQUENCE)
     bits = der[slice(*expect(der, after, _BIT_STRING))]
     if bits[:1] != b"\0":
-        raise FormatError("bad_signature", after, "the signature does not fill whole octets")
+        raise FormatError("bad_signature", after, sentence("the signature does not fill whole octets"))
     return der[start:end], bits[1:]

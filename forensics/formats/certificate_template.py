@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 _TICKS_PER_SECOND = 10_000_000
 
@@ -41,9 +42,9 @@ def period_seconds(data: bytes) -> int:
         FormatError: ``bad_length``, or ``bad_period`` for a positive number.
     """
     if len(data) != 8:
-        raise FormatError("bad_length", 0, f"{len(data)} bytes; a period has 8")
+        raise FormatError("bad_length", 0, sentence("{count} bytes; a period has 8", count=len(data)))
     ticks: int = struct.unpack("<q", data)[0]
     if ticks > 0:
-        message = "a positive number of ticks; the directory keeps periods as negative ones"
+        message = sentence("a positive number of ticks; the directory keeps periods as negative ones")
         raise FormatError("bad_period", 0, message)
     return -ticks // _TICKS_PER_SECOND

@@ -13,6 +13,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
 from forensics.formats.section import parse_section
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_SIZE = 44
@@ -123,11 +124,11 @@ def parse_cng_key_file(data: bytes) -> CngKeyFile:
             ``bad_text`` (the name).
     """
     if not data:
-        raise FormatError("empty", 0, "the key file is empty")
+        raise FormatError("empty", 0, sentence("the key file is empty"))
     cursor = Cursor(data)
     version = cursor.u32("version")
     if version != 1:
-        raise FormatError("bad_magic", 0, f"CNG key files have version 1, not {version}")
+        raise FormatError("bad_magic", 0, sentence("CNG key files have version 1, not {version}", version=version))
     cursor.u32("reserved")
     name_size = cursor.u32("length of name")
     index, type_class = cursor.u16("algorithm"), cursor.u16("algorithm class")
@@ -135,9 +136,13 @@ def parse_cng_key_file(data: bytes) -> CngKeyFile:
     cursor.take(16, "reserved")
     total = HEADER_SIZE + name_size + sum(sizes)
     if total != len(data):
-        raise FormatError("bad_length", 8, f"the sections add up to {total} bytes, the file has {len(data)}")
+        raise FormatError(
+            "bad_length",
+            8,
+            sentence("the sections add up to {total} bytes, the file has {count}", total=total, count=len(data)),
+        )
     if name_size % 2 or name_size > _MAX_NAME:
-        raise FormatError("bad_length", 8, f"a key name does not have {name_size} bytes")
+        raise FormatError("bad_length", 8, sentence("a key name does not have {name_size} bytes", name_size=name_size))
     container = cursor.utf16(name_size, "key name")
     properties, properties_error = parse_section(cursor, sizes[0], parse_cng_properties)
     public_key: PublicKey | None = None
@@ -175,11 +180,20 @@ def parse_cng_properties(data: bytes) -> tuple[CngProperty, ...]:
     while cursor.remaining:
         start = cursor.offset
         if len(found) == _MAX_PROPERTIES:
-            raise FormatError("too_many", start, f"a key does not have more than {_MAX_PROPERTIES} properties")
+            raise FormatError(
+                "too_many",
+                start,
+                sentence("a key does not have more than {max_properties} properties", max_properties=_MAX_PROPERTIES),
+            )
         size, number, _ = cursor.u32("property size"), cursor.u32("property id"), cursor.u32("reserved")
         name_size, value_size = cursor.u32("length of name"), cursor.u32("length of value")
         if size != _PROPERTY_HEADER + name_size + value_size or name_size % 2:
-            message = f"a property of {size} bytes cannot hold a name of {name_size} and a value of {value_size} bytes"
+            message = sentence(
+                "a property of {size} bytes cannot hold a name of {name_size} and a value of {value_size} bytes",
+                size=size,
+                name_size=name_size,
+                value_size=value_size,
+            )
             raise FormatError("bad_length", start, message)
         name = cursor.utf16(name_size, "property name")
         found.append(CngProperty(number, name, cursor.take(value_size, "property value")))

@@ -16,6 +16,7 @@ from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MAX_ROUNDS
 from forensics.formats.sid import parse_sid
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_LINKS = 1_000
@@ -74,7 +75,7 @@ def parse_credhist(data: bytes) -> CredHist:
     """
     end = len(data) - _HEADER
     if end < 0:
-        raise FormatError("truncated", 0, f"a CREDHIST file does not have {len(data)} bytes")
+        raise FormatError("truncated", 0, sentence("a CREDHIST file does not have {count} bytes", count=len(data)))
     _, guid, size = _header(data, end)
     links: list[CredHistLink] = []
     problems: list[FormatError] = []
@@ -82,10 +83,20 @@ def parse_credhist(data: bytes) -> CredHist:
     while size:
         count += 1
         if not _HEADER < size <= end:
-            problems.append(FormatError("bad_length", end + 20, f"a link of {size} bytes does not fit before {end}"))
+            problems.append(
+                FormatError(
+                    "bad_length",
+                    end + 20,
+                    sentence("a link of {size} bytes does not fit before {end}", size=size, end=end),
+                )
+            )
             break
         if count > MAX_LINKS:
-            problems.append(FormatError("too_many", end, f"only {MAX_LINKS} earlier passwords are read"))
+            problems.append(
+                FormatError(
+                    "too_many", end, sentence("only {max_links} earlier passwords are read", max_links=MAX_LINKS)
+                )
+            )
             break
         end -= size
         _, of_link, before = _header(data, end)
@@ -113,13 +124,22 @@ def _parse_link(body: bytes, guid: str) -> CredHistLink:
     ciphertext = cursor.take(cursor.remaining)
     block = block_size(cipher)
     if digest_size(hash_algorithm) is None or block is None or key_size(cipher, 256) is None:
-        message = f"hash 0x{hash_algorithm:x} with cipher 0x{cipher:x} is unknown"
+        message = sentence(
+            "hash 0x{hash_algorithm:x} with cipher 0x{cipher:x} is unknown",
+            hash_algorithm=hash_algorithm,
+            cipher=cipher,
+        )
         raise FormatError("unknown_algorithm", 4, message)
     if not 1 <= rounds <= MAX_ROUNDS:
-        raise FormatError("bad_rounds", 8, f"{rounds} rounds are not plausible")
+        raise FormatError("bad_rounds", 8, sentence("{rounds} rounds are not plausible", rounds=rounds))
     # The NT hash may be told longer than it is: zeros follow it.
     is_odd = sha1_size != SHA1_SIZE or not NT_SIZE <= nt_size <= len(ciphertext) - SHA1_SIZE
     if is_odd or len(ciphertext) % block or len(ciphertext) < SHA1_SIZE + NT_SIZE + _ZEROS_BEHIND:
-        message = f"{len(ciphertext)} bytes hold no SHA-1 of {sha1_size} and NT hash of {nt_size} bytes"
+        message = sentence(
+            "{count} bytes hold no SHA-1 of {sha1_size} and NT hash of {nt_size} bytes",
+            count=len(ciphertext),
+            sha1_size=sha1_size,
+            nt_size=nt_size,
+        )
         raise FormatError("bad_length", 20, message)
     return CredHistLink(guid, sid, salt, rounds, hash_algorithm, cipher, ciphertext)

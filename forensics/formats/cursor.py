@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 
 class Cursor:
@@ -29,7 +30,13 @@ class Cursor:
         start = self.offset
         end = start + count
         if not start <= end <= len(self.data):
-            raise FormatError("truncated", start, f"{what} needs {count} bytes, {self.remaining} are left")
+            raise FormatError(
+                "truncated",
+                start,
+                sentence(
+                    "{what} needs {count} bytes, {remaining} are left", what=what, count=count, remaining=self.remaining
+                ),
+            )
         self.offset = end
         return self.data[start:end]
 
@@ -56,4 +63,4 @@ class Cursor:
         try:
             return raw.decode("utf-16-le").rstrip("\0")
         except UnicodeDecodeError as error:
-            raise FormatError("bad_text", start, f"{what} is not UTF-16") from error
+            raise FormatError("bad_text", start, sentence("{what} is not UTF-16", what=what)) from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from forensics.formats.certificate_der import expect, object_identifier, read_element
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -50,7 +51,15 @@ def _name(der: bytes) -> x509.Name:
     from cryptography import x509
 
     if len(der) > MAX_NAME_SIZE:
-        raise FormatError("too_large", 0, f"{len(der)} bytes; at most {MAX_NAME_SIZE} are expected of a name")
+        raise FormatError(
+            "too_large",
+            0,
+            sentence(
+                "{count} bytes; at most {max_name_size} are expected of a name",
+                count=len(der),
+                max_name_size=MAX_NAME_SIZE,
+            ),
+        )
     start, end = expect(der, 0, _SEQUENCE)
     relative = []
     while start < end:
@@ -63,7 +72,9 @@ def _name(der: bytes) -> x509.Name:
                 parts = [x509.NameAttribute(x509.ObjectIdentifier(oid), text, _validate=False) for oid, text in pairs]
             relative.append(x509.RelativeDistinguishedName(parts))
         except (ValueError, TypeError):
-            raise FormatError("bad_name", inner, "an attribute of the name is not what X.501 allows") from None
+            raise FormatError(
+                "bad_name", inner, sentence("an attribute of the name is not what X.501 allows")
+            ) from None
     return x509.Name(relative)
 
 
@@ -74,5 +85,7 @@ def _attributes(der: bytes, offset: int, end: int) -> Iterator[tuple[str, str]]:
         tag, start, stop = read_element(der, oid[1])
         encoding = _ENCODINGS.get(tag)
         if encoding is None:
-            raise FormatError("bad_name", oid[1], f"a value of the name has DER tag 0x{tag:02X}, which is no text")
+            raise FormatError(
+                "bad_name", oid[1], sentence("a value of the name has DER tag 0x{tag:02X}, which is no text", tag=tag)
+            )
         yield object_identifier(der[slice(*oid)]), der[start:stop].decode(encoding, "replace")

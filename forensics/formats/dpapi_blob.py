@@ -8,6 +8,7 @@ from uuid import UUID
 from forensics.formats.alg_id import block_size, digest_size
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 DPAPI_PROVIDER = UUID("df9d8cd0-1501-11d1-8c7a-00c04fc297eb")
@@ -57,7 +58,7 @@ def parse_dpapi_blob(data: bytes) -> DpapiBlob:
     """
     cursor = Cursor(data)
     if cursor.u32("version") != 1 or cursor.guid("provider GUID") != DPAPI_PROVIDER:
-        raise FormatError("bad_magic", 0, "no DPAPI blob: version and provider GUID differ")
+        raise FormatError("bad_magic", 0, sentence("no DPAPI blob: version and provider GUID differ"))
     cursor.u32("master key version")
     master_key_guid = str(cursor.guid("master key GUID"))
     flags = cursor.u32("flags")
@@ -66,22 +67,38 @@ def parse_dpapi_blob(data: bytes) -> DpapiBlob:
     cipher, key_bits = cursor.u32("cipher"), cursor.u32("key bits")
     block = block_size(cipher)
     if block is None:
-        raise FormatError("unknown_algorithm", cursor.offset - 8, f"cipher 0x{cipher:x} is unknown")
+        raise FormatError(
+            "unknown_algorithm", cursor.offset - 8, sentence("cipher 0x{cipher:x} is unknown", cipher=cipher)
+        )
     salt = _sized(cursor, "salt")
     strong = _sized(cursor, "strong-protection field")
     hash_at = cursor.offset
     hash_algorithm, hash_bits = cursor.u32("hash"), cursor.u32("hash bits")
     if digest_size(hash_algorithm) is None:
-        raise FormatError("unknown_algorithm", hash_at, f"hash 0x{hash_algorithm:x} is unknown")
+        raise FormatError(
+            "unknown_algorithm",
+            hash_at,
+            sentence("hash 0x{hash_algorithm:x} is unknown", hash_algorithm=hash_algorithm),
+        )
     nonce = _sized(cursor, "HMAC nonce")
     data_at = cursor.offset
     ciphertext = _sized(cursor, "data")
     if not ciphertext or len(ciphertext) % block:
-        raise FormatError("bad_length", data_at, f"{len(ciphertext)} bytes of data are no whole blocks of {block}")
+        raise FormatError(
+            "bad_length",
+            data_at,
+            sentence("{count} bytes of data are no whole blocks of {block}", count=len(ciphertext), block=block),
+        )
     signed_to = cursor.offset
     sign = _sized(cursor, "signature")
     if len(sign) * 8 != hash_bits:
-        raise FormatError("bad_length", signed_to, f"the signature has {len(sign)} bytes, its hash {hash_bits} bits")
+        raise FormatError(
+            "bad_length",
+            signed_to,
+            sentence(
+                "the signature has {count} bytes, its hash {hash_bits} bits", count=len(sign), hash_bits=hash_bits
+            ),
+        )
     return DpapiBlob(
         master_key_guid=master_key_guid,
         flags=flags,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from forensics.language import sentence
+
 
 class FormatError(Exception):
     """Bytes that are not what their format says.
@@ -13,7 +15,7 @@ class FormatError(Exception):
     """
 
     def __init__(self, kind: str, offset: int, message: str) -> None:
-        super().__init__(f"{message} (at byte {offset})")
+        super().__init__(sentence("{message} (at byte {offset})", message=message, offset=offset))
         self.kind = kind
         self.offset = offset
         self.message = message

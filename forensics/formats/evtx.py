@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 HEADER_SIZE = 4096
 CHUNK_SIZE = 0x10000
@@ -32,11 +33,15 @@ def check_file_header(data: bytes) -> None:
         FormatError: It is no event log, or its header is damaged; the chunks behind it may still be sound.
     """
     if len(data) < HEADER_SIZE:
-        raise FormatError("truncated", len(data), f"an event log begins with {HEADER_SIZE} bytes of header")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("an event log begins with {header_size} bytes of header", header_size=HEADER_SIZE),
+        )
     if data[:8] != _FILE_MAGIC:
-        raise FormatError("bad_magic", 0, "the file does not begin as an event log does")
+        raise FormatError("bad_magic", 0, sentence("the file does not begin as an event log does"))
     if zlib.crc32(data[:120]) != int(struct.unpack_from("<I", data, 124)[0]):
-        raise FormatError("bad_checksum", 124, "the checksum of the event log's header is wrong")
+        raise FormatError("bad_checksum", 124, sentence("the checksum of the event log's header is wrong"))
 
 
 def is_unused(chunk: bytes) -> bool:
@@ -59,17 +64,23 @@ def check_chunk(chunk: bytes) -> None:
         FormatError: Not a chunk, truncated, or a checksum is wrong; offsets are relative to the chunk.
     """
     if not has_chunk_magic(chunk):
-        raise FormatError("bad_magic", 0, "a chunk of the event log does not begin as chunks do")
+        raise FormatError("bad_magic", 0, sentence("a chunk of the event log does not begin as chunks do"))
     if len(chunk) < CHUNK_SIZE:
-        raise FormatError("truncated", len(chunk), f"a chunk of the event log has {len(chunk)} of {CHUNK_SIZE} bytes")
+        raise FormatError(
+            "truncated",
+            len(chunk),
+            sentence(
+                "a chunk of the event log has {count} of {chunk_size} bytes", count=len(chunk), chunk_size=CHUNK_SIZE
+            ),
+        )
     free, data_sum = struct.unpack_from("<II", chunk, 48)
     (header_sum,) = struct.unpack_from("<I", chunk, 124)
     if zlib.crc32(chunk[128:CHUNK_HEADER], zlib.crc32(chunk[:120])) != header_sum:
-        raise FormatError("bad_checksum", 124, "the checksum of a chunk's header is wrong")
+        raise FormatError("bad_checksum", 124, sentence("the checksum of a chunk's header is wrong"))
     if not CHUNK_HEADER <= free <= CHUNK_SIZE:
-        raise FormatError("bad_length", 48, "a chunk's free space begins outside the chunk")
+        raise FormatError("bad_length", 48, sentence("a chunk's free space begins outside the chunk"))
     if zlib.crc32(chunk[CHUNK_HEADER:free]) != data_sum:
-        raise FormatError("bad_checksum", 52, "the checksum of a chunk's records is wrong")
+        raise FormatError("bad_checksum", 52, sentence("the checksum of a chunk's records is wrong"))
 
 
 def free_space(chunk: bytes) -> int:

@@ -17,6 +17,7 @@ from forensics.formats.iis_applications import SiteFolder, site_folders
 from forensics.formats.protected_configuration import ProtectedProvider, protected_providers
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import at_path, named, parse_xml
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -80,10 +81,17 @@ class OldHash:
         try:
             data = base64.b64decode(self.value.strip(), validate=True)
         except (binascii.Error, ValueError):
-            message = f"property {HASH_PROPERTY} of site {self.site} is no base64"
+            message = sentence(
+                "property {hash_property} of site {site} is no base64", hash_property=HASH_PROPERTY, site=self.site
+            )
             raise FormatError("bad_base64", 0, message) from None
         if len(data) != SHA1_SIZE:
-            message = f"property {HASH_PROPERTY} of site {self.site} has {len(data)} bytes, not 20"
+            message = sentence(
+                "property {hash_property} of site {site} has {count} bytes, not 20",
+                hash_property=HASH_PROPERTY,
+                site=self.site,
+                count=len(data),
+            )
             raise FormatError("bad_length", 0, message)
         return data.hex().upper()
 

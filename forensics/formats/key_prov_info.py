@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 CRYPT_MACHINE_KEYSET = 0x20
@@ -63,8 +64,12 @@ def _text(data: bytes, start: int, what: str) -> str:
     if start == 0:
         return ""
     if not _HEADER_SIZE <= start < len(data):
-        raise FormatError("bad_offset", 0, f"{what} lies at {start}, outside {len(data)} bytes")
+        raise FormatError(
+            "bad_offset",
+            0,
+            sentence("{what} lies at {start}, outside {count} bytes", what=what, start=start, count=len(data)),
+        )
     for end in range(start, len(data) - 1, 2):
         if data[end : end + 2] == b"\0\0":
             return Cursor(data, start).utf16(end - start, what)
-    raise FormatError("bad_text", start, f"{what} has no end")
+    raise FormatError("bad_text", start, sentence("{what} has no end", what=what))

@@ -19,6 +19,7 @@ from forensics.formats.certificate_der import CertificateParts, expect, object_i
 from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class LenientCertificate:
         """First and last moment, UTC."""
         times = [_moment(tag, content) for tag, content in _elements(_content(self.parts.validity, _SEQUENCE))]
         if len(times) != 2:
-            raise FormatError("bad_time", 0, f"{len(times)} times where a certificate has two")
+            raise FormatError("bad_time", 0, sentence("{count} times where a certificate has two", count=len(times)))
         return times[0], times[1]
 
     def signature_algorithm(self) -> str:
@@ -90,10 +91,20 @@ class LenientCertificate:
 
         fields = list(_elements(_content(self.parts.extensions, _SEQUENCE))) if self.parts.extensions else []
         if len(fields) > MAX_EXTENSIONS:
-            raise FormatError("too_many", 0, f"{len(fields)} extensions; at most {MAX_EXTENSIONS} are expected")
+            raise FormatError(
+                "too_many",
+                0,
+                sentence(
+                    "{count} extensions; at most {max_extensions} are expected",
+                    count=len(fields),
+                    max_extensions=MAX_EXTENSIONS,
+                ),
+            )
         kinds = [_content(content, _OID) for _, content in fields]
         if len(set(kinds)) < len(kinds):
-            raise FormatError("bad_extension", 0, "an extension is there twice, and which one counts is not said")
+            raise FormatError(
+                "bad_extension", 0, sentence("an extension is there twice, and which one counts is not said")
+            )
         refused: Exception | None = None
         for _, content in fields:
             try:
@@ -172,7 +183,7 @@ def _moment(tag: int, content: bytes) -> datetime:
     pattern = _TIME_PATTERNS.get(tag)
     found = pattern.fullmatch(content) if pattern else None
     if found is None:
-        raise FormatError("bad_time", 0, "a time of the certificate is not written as one")
+        raise FormatError("bad_time", 0, sentence("a time of the certificate is not written as one"))
     sign, hours, minutes = found.groups()[6:]
     year, month, day, hour, minute, second = (int(text or 0) for text in found.groups()[:6])
     if tag == _UTC_TIME:
@@ -184,4 +195,4 @@ def _moment(tag: int, content: bytes) -> datetime:
         ahead = timedelta(hours=int(hours), minutes=int(minutes))
         return moment - ahead if sign == b"+" else moment + ahead
     except (ValueError, OverflowError):
-        raise FormatError("bad_time", 0, "a time of the certificate is no time") from None
+        raise FormatError("bad_time", 0, sentence("a time of the certificate is no time")) from None

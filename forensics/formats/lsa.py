@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 BOOT_KEY_NAMES = ("JD", "Skew1", "GBG", "Data")
@@ -52,6 +53,6 @@ def boot_key(classes: tuple[str, str, str, str]) -> bytes:
     """
     for name, text in zip(BOOT_KEY_NAMES, classes, strict=True):
         if not _CLASS.fullmatch(text):
-            raise FormatError("bad_text", 0, f"the class name of {name} is not eight hex digits")
+            raise FormatError("bad_text", 0, sentence("the class name of {name} is not eight hex digits", name=name))
     raw = bytes.fromhex("".join(classes))
     return bytes(raw[i] for i in _ORDER)

@@ -11,6 +11,7 @@ from uuid import UUID
 from forensics.formats.alg_id import block_size, digest_size
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_SIZE = 128
@@ -87,7 +88,9 @@ def parse_master_key_file(data: bytes) -> MasterKeyFile:
     cursor = Cursor(data)
     version = cursor.u32("version")
     if version not in (1, 2):
-        raise FormatError("bad_magic", 0, f"master key files have version 1 or 2, not {version}")
+        raise FormatError(
+            "bad_magic", 0, sentence("master key files have version 1 or 2, not {version}", version=version)
+        )
     cursor.take(8, "reserved")
     guid = _guid_text(cursor)
     cursor.take(8, "reserved")
@@ -95,7 +98,11 @@ def parse_master_key_file(data: bytes) -> MasterKeyFile:
     lengths = [cursor.u64(f"length of {what} section") for what in ("master", "backup", "CREDHIST", "domain")]
     starts = [HEADER_SIZE + sum(lengths[:i]) for i in range(5)]
     if starts[4] > len(data):
-        raise FormatError("truncated", 96, f"the sections need {starts[4]} bytes, the file has {len(data)}")
+        raise FormatError(
+            "truncated",
+            96,
+            sentence("the sections need {starts} bytes, the file has {count}", starts=starts[4], count=len(data)),
+        )
     master, backup, credhist, domain = (data[a:b] for a, b in pairwise(starts))
     problems: list[FormatError] = []
 
@@ -127,9 +134,9 @@ def _guid_text(cursor: Cursor) -> str:
     try:
         guid = str(UUID(text))
     except ValueError as error:
-        raise FormatError("bad_guid", at, "the GUID text is no GUID") from error
+        raise FormatError("bad_guid", at, sentence("the GUID text is no GUID")) from error
     if guid != text:
-        raise FormatError("bad_guid", at, "the GUID text is not in its usual form")
+        raise FormatError("bad_guid", at, sentence("the GUID text is not in its usual form"))
     return guid
 
 
@@ -137,25 +144,33 @@ def _parse_section(section: bytes, start: int) -> MasterKeySection:
     cursor = Cursor(section)
     version = cursor.u32("section version")
     if version not in (1, 2):
-        raise FormatError("bad_magic", start, f"master key sections have version 1 or 2, not {version}")
+        raise FormatError(
+            "bad_magic", start, sentence("master key sections have version 1 or 2, not {version}", version=version)
+        )
     salt, rounds = cursor.take(16, "salt"), cursor.u32("rounds")
     hash_algorithm, cipher = cursor.u32("hash"), cursor.u32("cipher")
     if not 1 <= rounds <= MAX_ROUNDS:
-        raise FormatError("bad_rounds", start + 20, f"{rounds} rounds are not plausible")
+        raise FormatError("bad_rounds", start + 20, sentence("{rounds} rounds are not plausible", rounds=rounds))
     digest, block = digest_size(hash_algorithm), block_size(cipher)
     if digest is None or block is None:
-        message = f"hash 0x{hash_algorithm:x} with cipher 0x{cipher:x} is unknown"
+        message = sentence(
+            "hash 0x{hash_algorithm:x} with cipher 0x{cipher:x} is unknown",
+            hash_algorithm=hash_algorithm,
+            cipher=cipher,
+        )
         raise FormatError("unknown_algorithm", start + 24, message)
     ciphertext = cursor.take(cursor.remaining)
     if len(ciphertext) % block or len(ciphertext) < 16 + digest + 32:
-        message = f"{len(ciphertext)} bytes hold no salt, HMAC and key in whole blocks of {block}"
+        message = sentence(
+            "{count} bytes hold no salt, HMAC and key in whole blocks of {block}", count=len(ciphertext), block=block
+        )
         raise FormatError("bad_length", start + 32, message)
     return MasterKeySection(salt, rounds, hash_algorithm, cipher, ciphertext)
 
 
 def _parse_credhist(section: bytes, start: int) -> str:
     if len(section) < 20:
-        raise FormatError("truncated", start, "the CREDHIST section needs 20 bytes")
+        raise FormatError("truncated", start, sentence("the CREDHIST section needs 20 bytes"))
     return str(UUID(bytes_le=section[4:20]))
 
 
@@ -166,4 +181,6 @@ def _parse_domain(section: bytes, start: int) -> DomainSection:
         guid = str(cursor.guid())
         return DomainSection(version, guid, cursor.take(secret_size), cursor.take(access_size))
     except FormatError as error:
-        raise FormatError("truncated", start + error.offset, "the domain section is shorter than it says") from error
+        raise FormatError(
+            "truncated", start + error.offset, sentence("the domain section is shorter than it says")
+        ) from error

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from forensics.formats.errors import FormatError
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import local_name, parse_xml
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _CONFIGURATION = "msEAPConfiguration"
@@ -38,14 +39,16 @@ class EapConfiguration:
         try:
             data = bytes.fromhex("".join(self.text.split()))
         except ValueError:
-            message = f"the EAP configuration of policy {self.policy} is not hexadecimal"
+            message = sentence("the EAP configuration of policy {policy} is not hexadecimal", policy=self.policy)
             raise FormatError("bad_hex", 0, message) from None
         method = _METHODS.get(data[0]) if data else None
         if method is None:
             return None
         name, start = method
         if len(data) < start + SHA1_SIZE:
-            message = f"the {name} configuration of policy {self.policy} ends before its hash"
+            message = sentence(
+                "the {name} configuration of policy {policy} ends before its hash", name=name, policy=self.policy
+            )
             raise FormatError("truncated", len(data), message)
         thumbprint = data[start : start + SHA1_SIZE]
         return (name, thumbprint.hex().upper()) if any(thumbprint) else None

@@ -10,6 +10,7 @@ import csv
 import io
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_SIZE = 256 << 20
@@ -58,11 +59,11 @@ def parse_orc_samples(data: bytes) -> list[Sample]:
             if content != "data" or stream or not path or not stored_as:
                 continue
             if len(samples) >= MAX_SAMPLES:
-                raise FormatError("too_many", 0, f"more than {MAX_SAMPLES} samples")
+                raise FormatError("too_many", 0, sentence("more than {max_samples} samples", max_samples=MAX_SAMPLES))
             present = _NO_SNAPSHOT.issuperset(snapshot)
             samples.append(Sample(computer, volume, _slashes(path), _slashes(stored_as), present))
     except (ValueError, csv.Error) as error:
-        raise FormatError("bad_value", 0, "no list of samples of DFIR-ORC") from error
+        raise FormatError("bad_value", 0, sentence("no list of samples of DFIR-ORC")) from error
     return samples
 
 

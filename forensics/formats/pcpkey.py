@@ -12,6 +12,7 @@ from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.formats.tpm_public import parse_tpm2b_public
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 TAG_CONTAINER = 0x02000000
@@ -96,10 +97,10 @@ def parse_pcpkey(data: bytes) -> PcpKeyFile:
         FormatError: ``empty``, ``bad_magic``, ``truncated`` (no closing mark), ``too_many`` or any error of its blobs.
     """
     if not data:
-        raise FormatError("empty", 0, "the key file is empty")
+        raise FormatError("empty", 0, sentence("the key file is empty"))
     cursor = Cursor(data)
     if cursor.take(4, "magic") != _FRAME:
-        raise FormatError("bad_magic", 0, "no PKSP magic")
+        raise FormatError("bad_magic", 0, sentence("no PKSP magic"))
     container = key_type = blob = sealed = None
     others: list[int] = []
     for _ in range(_MAX_TAGS):
@@ -123,7 +124,9 @@ def parse_pcpkey(data: bytes) -> PcpKeyFile:
                 raise FormatError(error.kind, start + error.offset, error.message) from error
         else:
             others.append(tag)
-    raise FormatError("too_many", cursor.offset, f"a key file does not have more than {_MAX_TAGS} tags")
+    raise FormatError(
+        "too_many", cursor.offset, sentence("a key file does not have more than {max_tags} tags", max_tags=_MAX_TAGS)
+    )
 
 
 def parse_pcp_blob(data: bytes) -> PcpBlob:
@@ -136,18 +139,26 @@ def parse_pcp_blob(data: bytes) -> PcpBlob:
     """
     cursor = Cursor(data)
     if cursor.take(4, "magic") != b"PCPM":
-        raise FormatError("bad_magic", 0, "no PCPM magic")
+        raise FormatError("bad_magic", 0, sentence("no PCPM magic"))
     header_size, pcp_type, flags = cursor.u32("cbHeader"), cursor.u32("pcpType"), cursor.u32("flags")
     if header_size > len(data) or header_size < _HEADER_BEFORE_SIZES:
-        raise FormatError("bad_length", 4, f"a header of {header_size} bytes does not fit {len(data)} bytes")
+        raise FormatError(
+            "bad_length",
+            4,
+            sentence(
+                "a header of {header_size} bytes does not fit {count} bytes", header_size=header_size, count=len(data)
+            ),
+        )
     if pcp_type != _TPM_2_0:
         return PcpBlob(pcp_type, flags, bool(flags & _FLAG_AUTH_REQUIRED), None, has_pcr_binding=False)
     if header_size < _HEADER_BEFORE_ALGORITHM:
-        raise FormatError("bad_length", 4, f"a TPM 2.0 header does not have {header_size} bytes")
+        raise FormatError(
+            "bad_length", 4, sentence("a TPM 2.0 header does not have {header_size} bytes", header_size=header_size)
+        )
     sizes = [cursor.u32("part size") for _ in PARTS]
     end = header_size + sum(sizes)
     if end > len(data):
-        raise FormatError("truncated", header_size, "the parts need more bytes than there are")
+        raise FormatError("truncated", header_size, sentence("the parts need more bytes than there are"))
     algorithm = cursor.u16("pcrAlgId") if header_size >= _HEADER_BEFORE_ALGORITHM + 2 else None
     body = Cursor(data, header_size)
     parts = {name: body.take(size, name) for name, size in zip(PARTS, sizes, strict=True)}
@@ -170,4 +181,6 @@ def _public(part: bytes, offset: int) -> PublicKey | None:
     try:
         return parse_tpm2b_public(part)
     except FormatError as error:
-        raise FormatError(error.kind, offset + error.offset, f"TPM2B_PUBLIC: {error.message}") from error
+        raise FormatError(
+            error.kind, offset + error.offset, sentence("TPM2B_PUBLIC: {message}", message=error.message)
+        ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 
 def parse_policy_name(data: bytes) -> str | None:
@@ -18,8 +19,17 @@ def parse_policy_name(data: bytes) -> str | None:
         FormatError: ``truncated``.
     """
     if len(data) < 8:
-        raise FormatError("truncated", 0, f"the name has {len(data)} bytes")
+        raise FormatError("truncated", 0, sentence("the name has {count} bytes", count=len(data)))
     length, _, offset = struct.unpack_from("<HHI", data)
     if offset + length > len(data):
-        raise FormatError("truncated", 0, f"the name says {length} bytes at {offset}, it has {len(data)}")
+        raise FormatError(
+            "truncated",
+            0,
+            sentence(
+                "the name says {length} bytes at {offset}, it has {count}",
+                length=length,
+                offset=offset,
+                count=len(data),
+            ),
+        )
     return data[offset : offset + length].decode("utf-16-le", "replace").rstrip("\0") or None

@@ -7,6 +7,7 @@ from datetime import datetime
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 
@@ -30,6 +31,6 @@ def parse_preferred(data: bytes) -> Preferred:
         FormatError: ``bad_length`` unless it has 24 bytes.
     """
     if len(data) != 24:
-        raise FormatError("bad_length", 0, f"a Preferred file has 24 bytes, not {len(data)}")
+        raise FormatError("bad_length", 0, sentence("a Preferred file has 24 bytes, not {count}", count=len(data)))
     cursor = Cursor(data)
     return Preferred(str(cursor.guid()), filetime(cursor.u64()))

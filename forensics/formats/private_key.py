@@ -15,6 +15,7 @@ from forensics.formats.bcrypt_blob import COORDINATE_SIZE, MAX_RSA_BYTES
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import DsaPublicKey, EcPublicKey, PublicKey, RsaPublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _EC_PRIVATE = {
@@ -181,12 +182,16 @@ def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
     """
     cursor = Cursor(data)
     if data[:4] != b"RSA2":
-        raise FormatError("not_a_key_blob", 0, "no RSA2 magic")
+        raise FormatError("not_a_key_blob", 0, sentence("no RSA2 magic"))
     cursor.take(4, "magic")
     slot, bits, last, e = cursor.u32("slot"), cursor.u32("bits"), cursor.u32("last byte"), cursor.u32("exponent")
     size = bits // 8
     if bits % 16 or not 0 < size <= MAX_RSA_BYTES or last != size - 1 or not size <= slot <= size + 64 or slot % 2:
-        raise FormatError("bad_length", 4, f"an RSA key of {bits} bits does not have slots of {slot} bytes")
+        raise FormatError(
+            "bad_length",
+            4,
+            sentence("an RSA key of {bits} bits does not have slots of {slot} bytes", bits=bits, slot=slot),
+        )
 
     def number(slot_size: int, value_size: int, what: str) -> int:
         return int.from_bytes(cursor.take(slot_size, what)[:value_size], "little")
@@ -213,7 +218,7 @@ def parse_private_key_blob(data: bytes) -> RsaPrivateKey:
     bits, e = cursor.u32("bits"), cursor.u32("exponent")
     size = bits // 8
     if bits % 16 or not 0 < size <= MAX_RSA_BYTES:
-        raise FormatError("bad_length", 12, f"there is no RSA key of {bits} bits")
+        raise FormatError("bad_length", 12, sentence("there is no RSA key of {bits} bits", bits=bits))
     sizes = (size, *[size // 2] * 5, size)
     n, p, q, dp, dq, qi, d = (int.from_bytes(cursor.take(each, "number"), "little") for each in sizes)
     return RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
@@ -233,7 +238,11 @@ def parse_capi_private(data: bytes, public: PublicKey | None = None) -> RsaPriva
         return parse_capi_rsa_private(data)
     size = (public.q.bit_length() + 7) // 8
     if not 0 < size <= len(data):
-        raise FormatError("not_a_key_blob", 0, f"{len(data)} bytes hold no DSS private value of {size} bytes")
+        raise FormatError(
+            "not_a_key_blob",
+            0,
+            sentence("{count} bytes hold no DSS private value of {size} bytes", count=len(data), size=size),
+        )
     return DsaPrivateKey(int.from_bytes(data[:size], "little"), public)
 
 
@@ -258,7 +267,11 @@ def parse_cng_private(
     if magic == b"KDBM":
         version, size = cursor.u32("version"), cursor.u32("cbKeyData")
         if version != 1 or not 0 < size <= _MAX_SYMMETRIC_BYTES:
-            raise FormatError("bad_length", 4, f"key data blob of version {version} with {size} bytes")
+            raise FormatError(
+                "bad_length",
+                4,
+                sentence("key data blob of version {version} with {size} bytes", version=version, size=size),
+            )
         cursor.take(size, "key data")
         return SymmetricKey(size * 8)
     curve = _EC_PRIVATE.get(magic)
@@ -267,10 +280,12 @@ def parse_cng_private(
     if curve is None and magic in _UNMODELLED:
         return UnmodelledKey(magic.decode("ascii"))
     if curve is None:
-        raise FormatError("not_a_key_blob", 0, "no magic of an RSA, NIST curve or symmetric private key")
+        raise FormatError("not_a_key_blob", 0, sentence("no magic of an RSA, NIST curve or symmetric private key"))
     size = cursor.u32("cbKey")
     if size != COORDINATE_SIZE[curve]:
-        raise FormatError("bad_length", 4, f"{curve} does not have coordinates of {size} bytes")
+        raise FormatError(
+            "bad_length", 4, sentence("{curve} does not have coordinates of {size} bytes", curve=curve, size=size)
+        )
     x, y, d = (int.from_bytes(cursor.take(size, what), "big") for what in ("x", "y", "d"))
     return EcPrivateKey(curve, x, y, d)
 
@@ -279,7 +294,7 @@ def _cng_rsa(cursor: Cursor, *, full: bool) -> RsaPrivateKey:
     cursor.u32("bits")
     sizes = [cursor.u32(what) for what in ("cbPublicExp", "cbModulus", "cbPrime1", "cbPrime2")]
     if not all(0 < size <= MAX_RSA_BYTES for size in sizes):
-        raise FormatError("bad_length", 8, f"an RSA key cannot have numbers of {sizes} bytes")
+        raise FormatError("bad_length", 8, sentence("an RSA key cannot have numbers of {sizes} bytes", sizes=sizes))
     _, n_size, p_size, q_size = sizes
     e, n, p, q = (int.from_bytes(cursor.take(size, "number"), "big") for size in sizes)
     if not full:

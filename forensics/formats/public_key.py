@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class RsaPublicKey:
         try:
             return _spki_sha256(RSAPublicNumbers(self.e, self.n).public_key())
         except (ValueError, OverflowError) as error:
-            raise FormatError("bad_public_key", 0, "the RSA numbers make no public key") from error
+            raise FormatError("bad_public_key", 0, sentence("the RSA numbers make no public key")) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,11 @@ class EcPublicKey:
             "P-521": ec.SECP521R1(),
         }
         if self.curve not in curves:
-            raise FormatError("unknown_curve", 0, f"no curve is called {self.curve}")
+            raise FormatError("unknown_curve", 0, sentence("no curve is called {curve}", curve=self.curve))
         try:
             return _spki_sha256(ec.EllipticCurvePublicNumbers(self.x, self.y, curves[self.curve]).public_key())
         except (ValueError, OverflowError) as error:
-            raise FormatError("bad_public_key", 0, f"the point is not on {self.curve}") from error
+            raise FormatError("bad_public_key", 0, sentence("the point is not on {curve}", curve=self.curve)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class DsaPublicKey:
             parameters = dsa.DSAParameterNumbers(self.p, self.q, self.g)
             return _spki_sha256(dsa.DSAPublicNumbers(self.y, parameters).public_key())
         except (ValueError, OverflowError) as error:
-            raise FormatError("bad_public_key", 0, "the DSA numbers make no public key") from error
+            raise FormatError("bad_public_key", 0, sentence("the DSA numbers make no public key")) from error
 
 
 PublicKey = RsaPublicKey | EcPublicKey | DsaPublicKey

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _KEY_AT = 0x68
@@ -61,19 +62,25 @@ def parse_account_key(account: bytes) -> Sealed:
         FormatError: ``truncated``, or ``unknown_version``.
     """
     if len(account) < _KEY_AT + 16 + _SALT:
-        raise FormatError("truncated", len(account), "the value F of the account domain holds no key")
+        raise FormatError("truncated", len(account), sentence("the value F of the account domain holds no key"))
     revision, _, _, size = struct.unpack_from("<IIII", account, _KEY_AT)
     if revision == _RC4:
         body = account[_KEY_AT + 8 : _KEY_AT + 8 + _SALT + 32]
         if len(body) < _SALT + 32:
-            raise FormatError("truncated", _KEY_AT, "the key of the account domain is not whole")
+            raise FormatError("truncated", _KEY_AT, sentence("the key of the account domain is not whole"))
         return Sealed(False, body[:_SALT], body[_SALT:])
     if revision != _AES:
-        raise FormatError("unknown_version", _KEY_AT, f"revision {revision} of the key of the account domain")
+        raise FormatError(
+            "unknown_version",
+            _KEY_AT,
+            sentence("revision {revision} of the key of the account domain", revision=revision),
+        )
     start = _KEY_AT + 16 + _SALT
     data = account[start : start + size]
     if not _HASH <= size <= _MAX_KEY or size % 16 or len(data) != size:
-        raise FormatError("truncated", _KEY_AT + 12, f"the key of the account domain says {size} bytes")
+        raise FormatError(
+            "truncated", _KEY_AT + 12, sentence("the key of the account domain says {size} bytes", size=size)
+        )
     return Sealed(True, account[start - _SALT : start], data)
 
 
@@ -87,15 +94,21 @@ def parse_nt_hash(user: bytes) -> Sealed | None:
         FormatError: ``truncated``, or ``unknown_version``.
     """
     if len(user) < _V_DATA_AT:
-        raise FormatError("truncated", len(user), "the value V of the account has no table")
+        raise FormatError("truncated", len(user), sentence("the value V of the account has no table"))
     offset, size = struct.unpack_from("<II", user, _NT_HASH_AT)
     body = user[_V_DATA_AT + offset : _V_DATA_AT + offset + size]
     if len(body) != size or size < 4:
-        raise FormatError("truncated", _NT_HASH_AT, f"an NT hash of {size} bytes at {offset} is not in the value V")
+        raise FormatError(
+            "truncated",
+            _NT_HASH_AT,
+            sentence("an NT hash of {size} bytes at {offset} is not in the value V", size=size, offset=offset),
+        )
     (revision,) = struct.unpack_from("<H", body, 2)
     if revision == _RC4:
         return Sealed(False, b"", body[4 : 4 + _HASH]) if size >= 4 + _HASH else None
     if revision != _AES:
-        raise FormatError("unknown_version", _NT_HASH_AT, f"revision {revision} of an NT hash")
+        raise FormatError(
+            "unknown_version", _NT_HASH_AT, sentence("revision {revision} of an NT hash", revision=revision)
+        )
     data = body[8 + _SALT :]
     return Sealed(True, body[8 : 8 + _SALT], data[: len(data) // 16 * 16]) if len(data) >= _HASH else None

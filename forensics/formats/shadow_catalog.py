@@ -18,6 +18,7 @@ from uuid import UUID
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_AT, HEADER_SIZE = 0x1E00, 128
@@ -110,15 +111,21 @@ def parse_shadow_header(data: bytes) -> ShadowHeader | None:
         FormatError: ``truncated``, ``bad_version`` or ``bad_offset``.
     """
     if len(data) < HEADER_SIZE:
-        raise FormatError("truncated", HEADER_AT, f"the header has {HEADER_SIZE} bytes, {len(data)} are left")
+        raise FormatError(
+            "truncated",
+            HEADER_AT,
+            sentence("the header has {header_size} bytes, {count} are left", header_size=HEADER_SIZE, count=len(data)),
+        )
     mark, version, kind = _MARK.unpack_from(data)
     if mark != STORE_ID.bytes_le:
         return None
     if version not in (1, 2):
-        raise FormatError("bad_version", HEADER_AT + 16, f"a header of version {version} is not read")
+        raise FormatError(
+            "bad_version", HEADER_AT + 16, sentence("a header of version {version} is not read", version=version)
+        )
     at, catalog = struct.unpack_from("<Q16xQ", data, 24)
     if kind != _HEADER or at != HEADER_AT:
-        raise FormatError("bad_offset", HEADER_AT + 20, "the header is one of another place")
+        raise FormatError("bad_offset", HEADER_AT + 20, sentence("the header is one of another place"))
     return ShadowHeader(catalog, UUID(bytes_le=data[64:80]), UUID(bytes_le=data[80:96]))
 
 
@@ -144,14 +151,22 @@ def parse_catalog(read: _READ, start: int, volume_size: int) -> ShadowCatalog:
             if kind in _UNUSED:
                 continue
             if kind not in (_COPY, _STORE):
-                raise FormatError("bad_entry", at + offset, f"an entry of kind {kind}")
+                raise FormatError("bad_entry", at + offset, sentence("an entry of kind {kind}", kind=kind))
             identifier, found = UUID(bytes_le=entry[16:32]), described if kind == _COPY else stored
             if identifier in found:
-                raise FormatError("bad_entry", at + offset, f"shadow copy {identifier} has a second entry")
+                raise FormatError(
+                    "bad_entry",
+                    at + offset,
+                    sentence("shadow copy {identifier} has a second entry", identifier=identifier),
+                )
             found[identifier] = entry
     identifiers = described | stored
     if len(identifiers) > MAX_COPIES:
-        message = f"{len(identifiers)} shadow copies, where a volume has at most {MAX_COPIES}"
+        message = sentence(
+            "{count} shadow copies, where a volume has at most {max_copies}",
+            count=len(identifiers),
+            max_copies=MAX_COPIES,
+        )
         raise FormatError("too_many", start, message)
     copies = [_copy(each, described.get(each), stored.get(each)) for each in identifiers]
     copies.sort(key=lambda copy: (copy.ticks, copy.sequence), reverse=True)
@@ -168,7 +183,7 @@ def saved_blocks(read: _READ, copy: CatalogCopy, volume_size: int) -> Iterator[s
         FormatError: The list is not whole, or leads in a circle or out of the volume.
     """
     if copy.saved is None:
-        raise FormatError("no_store", 0, "the catalog does not say where the copy keeps its blocks")
+        raise FormatError("no_store", 0, sentence("the catalog does not say where the copy keeps its blocks"))
     for _, block in _blocks(read, copy.saved, volume_size, _SAVED_BLOCKS, MAX_LIST_BLOCKS):
         yield {at & -BLOCK for (at,) in _SAVED.iter_unpack(block[HEAD:])}
 
@@ -179,19 +194,19 @@ def _blocks(read: _READ, start: int, volume_size: int, kind: int, most: int) -> 
     seen: set[int] = set()
     while at:
         if at + BLOCK > volume_size:
-            raise FormatError("bad_offset", at, "a block lies outside the volume")
+            raise FormatError("bad_offset", at, sentence("a block lies outside the volume"))
         if at in seen:
-            raise FormatError("loop", at, "its blocks lead in a circle")
+            raise FormatError("loop", at, sentence("its blocks lead in a circle"))
         if len(seen) == most:
-            raise FormatError("too_many", at, f"more than {most} blocks")
+            raise FormatError("too_many", at, sentence("more than {most} blocks", most=most))
         seen.add(at)
         block = read(at, BLOCK)
         mark, _, found = _MARK.unpack_from(block)
         if mark != STORE_ID.bytes_le or found != kind:
-            raise FormatError("bad_magic", at, "no block of it lies here")
+            raise FormatError("bad_magic", at, sentence("no block of it lies here"))
         here, after = struct.unpack_from("<QQ", block, 32)
         if here != at:
-            raise FormatError("bad_offset", at + 32, "a block of another place lies here")
+            raise FormatError("bad_offset", at + 32, sentence("a block of another place lies here"))
         yield at, block
         at = after
 

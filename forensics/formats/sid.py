@@ -13,6 +13,7 @@ import struct
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 _MAX_SUB_AUTHORITIES = 15
 """Format: numbers of one SID; the format has no more."""
@@ -27,7 +28,11 @@ def parse_sid(data: bytes) -> str:
     cursor = Cursor(data)
     revision, count = cursor.take(2, "SID header")
     if revision != 1 or count > _MAX_SUB_AUTHORITIES:
-        raise FormatError("bad_sid", 0, f"no SID: revision {revision} with {count} sub-authorities")
+        raise FormatError(
+            "bad_sid",
+            0,
+            sentence("no SID: revision {revision} with {count} sub-authorities", revision=revision, count=count),
+        )
     authority = int.from_bytes(cursor.take(6, "identifier authority"), "big")
     parts = struct.unpack(f"<{count}I", cursor.take(4 * count, "sub-authorities"))
     # Windows prints authorities beyond 32 bits in hex.
@@ -42,7 +47,7 @@ def sid_of_account_domain(data: bytes) -> str:
         FormatError: ``truncated``.
     """
     if len(data) < 12:
-        raise FormatError("truncated", 0, f"V has {len(data)} bytes, the SID needs 12")
+        raise FormatError("truncated", 0, sentence("V has {count} bytes, the SID needs 12", count=len(data)))
     return "S-1-5-21-{}-{}-{}".format(*struct.unpack("<3I", data[-12:]))
 
 

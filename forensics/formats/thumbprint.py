@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from forensics.language import sentence
+
 SHA1_SIZE = 20
 SHA256_SIZE = 32
 
@@ -23,10 +25,14 @@ def thumbprint_of_text(text: str) -> tuple[str | None, str | None]:
         Thumbprint in upper hex, or None; and what is wrong with the text, or None. Case and spaces are no fault.
     """
     if len(text) > _LONGEST:
-        return None, f"no SHA-1 hash stands there but {text[:_SHOWN]!r}"
+        return None, sentence("no SHA-1 hash stands there but {text!r}", text=text[:_SHOWN])
     invisible = sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cf", "Cc")})
     bare = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and not c.isspace())
     if not _SHA1.fullmatch(bare):
-        return None, f"no SHA-1 hash stands there but {text[:_SHOWN]!r}"
-    fault = f"invisible characters were pasted into the hash: {', '.join(invisible[:5])}" if invisible else None
+        return None, sentence("no SHA-1 hash stands there but {text!r}", text=text[:_SHOWN])
+    fault = (
+        sentence("invisible characters were pasted into the hash: {names}", names=", ".join(invisible[:5]))
+        if invisible
+        else None
+    )
     return bare.upper(), fault

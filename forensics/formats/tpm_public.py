@@ -11,6 +11,7 @@ import struct
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
+from forensics.language import sentence
 
 _ALG_RSA, _ALG_ECC, _ALG_NULL, _ALG_XOR, _ALG_RSAES, _ALG_ECDAA = 0x0001, 0x0023, 0x0010, 0x000A, 0x0015, 0x001A
 _CURVES = {3: "P-256", 4: "P-384", 5: "P-521"}
@@ -29,7 +30,11 @@ def parse_tpm2b_public(data: bytes) -> PublicKey | None:
     cursor = Cursor(data)
     size = _u16(cursor, "size")
     if size != cursor.remaining:
-        raise FormatError("bad_length", 0, f"the public area says {size} bytes, {cursor.remaining} are there")
+        raise FormatError(
+            "bad_length",
+            0,
+            sentence("the public area says {size} bytes, {remaining} are there", size=size, remaining=cursor.remaining),
+        )
     kind = _u16(cursor, "type")
     cursor.take(2 + 4, "nameAlg and objectAttributes")
     _sized(cursor, "authPolicy")
@@ -37,7 +42,9 @@ def parse_tpm2b_public(data: bytes) -> PublicKey | None:
         return None
     key = _rsa(cursor) if kind == _ALG_RSA else _ecc(cursor)
     if cursor.remaining:
-        raise FormatError("bad_length", cursor.offset, f"{cursor.remaining} bytes follow the key")
+        raise FormatError(
+            "bad_length", cursor.offset, sentence("{remaining} bytes follow the key", remaining=cursor.remaining)
+        )
     return key
 
 
@@ -49,7 +56,11 @@ def _rsa(cursor: Cursor) -> RsaPublicKey:
     exponent = int.from_bytes(cursor.take(4, "exponent"), "big") or _DEFAULT_EXPONENT
     modulus = _sized(cursor, "modulus")
     if len(modulus) * 8 != bits:
-        raise FormatError("bad_length", bits_at, f"a modulus of {bits} bits does not have {len(modulus)} bytes")
+        raise FormatError(
+            "bad_length",
+            bits_at,
+            sentence("a modulus of {bits} bits does not have {count} bytes", bits=bits, count=len(modulus)),
+        )
     return RsaPublicKey(int.from_bytes(modulus, "big"), exponent)
 
 

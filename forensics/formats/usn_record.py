@@ -12,6 +12,7 @@ from datetime import datetime
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 CREATED, DELETED, OLD_NAME, NEW_NAME = 0x100, 0x200, 0x1000, 0x2000
@@ -58,20 +59,24 @@ def parse_usn_record(data: bytes, offset: int = 0) -> UsnRecord:
             ``truncated`` where it lies about its lengths; ``bad_version`` for a version that carries no name.
     """
     if len(data) < offset + 8:
-        raise FormatError("truncated", offset, "the record ends within its header")
+        raise FormatError("truncated", offset, sentence("the record ends within its header"))
     size, major, _minor = struct.unpack_from("<IHH", data, offset)
     if not size:
-        raise FormatError("no_record", offset, "no record begins here")
+        raise FormatError("no_record", offset, sentence("no record begins here"))
     if major not in NAME_AT:
-        raise FormatError("bad_version", offset + 4, f"records of version {major} are not read")
+        raise FormatError("bad_version", offset + 4, sentence("records of version {major} are not read", major=major))
     if not NAME_AT[major] <= size <= LONGEST_RECORD or size % 8:
-        raise FormatError("bad_length", offset, f"a record does not have {size} bytes")
+        raise FormatError("bad_length", offset, sentence("a record does not have {size} bytes", size=size))
     if len(data) < offset + size:
-        raise FormatError("truncated", offset, f"the record has {size} bytes, {len(data) - offset} are left")
+        raise FormatError(
+            "truncated",
+            offset,
+            sentence("the record has {size} bytes, {count} are left", size=size, count=len(data) - offset),
+        )
     layout = _V2 if major == 2 else _V3
     _, _, _, file, parent, usn, ticks, reason, _, _, _, length, start = layout.unpack_from(data, offset)
     if start < NAME_AT[major] or start + length > size or length % 2:
-        raise FormatError("bad_length", offset + layout.size - 4, "the name leaves its record")
+        raise FormatError("bad_length", offset + layout.size - 4, sentence("the name leaves its record"))
     name = data[offset + start : offset + start + length].decode("utf-16-le", "surrogatepass")
     return UsnRecord(size, usn, filetime(ticks), _reference(file), _reference(parent), reason, name)
 

@@ -11,6 +11,7 @@ import json
 import struct
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_PIECES = 500_000
@@ -67,10 +68,10 @@ def parse_chunk_index(data: bytes, stored: int) -> StoredUpload:
         FormatError: It is none, or that of another file.
     """
     if not data or len(data) % _CHUNK.size or len(data) // _CHUNK.size > MAX_PIECES:
-        raise FormatError(NO_INDEX, 0, f"{len(data)} bytes are no index of compressed pieces")
+        raise FormatError(NO_INDEX, 0, sentence("{count} bytes are no index of compressed pieces", count=len(data)))
     rows = list(_CHUNK.iter_unpack(data))
     if any(max(row[2], row[3]) > MAX_PIECE for row in rows):
-        raise FormatError("too_large", 0, "a compressed piece is larger than any that Velociraptor writes")
+        raise FormatError("too_large", 0, sentence("a compressed piece is larger than any that Velociraptor writes"))
     pieces = [StoredPiece(start, size, at, packed) for start, at, packed, size, _ in rows]
     return StoredUpload(_whole(pieces, stored), _end(pieces), True, any(row[4] for row in rows))
 
@@ -90,9 +91,9 @@ def parse_sparse_index(data: bytes, stored: int) -> StoredUpload:
         names = ("original_offset", "length", "file_offset", "file_length")
         pieces = [StoredPiece(*(int(each.get(name, 0)) for name in names)) for each in ranges[: MAX_PIECES + 1]]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise FormatError("bad_value", 0, "no list of the ranges of a sparse file") from error
+        raise FormatError("bad_value", 0, sentence("no list of the ranges of a sparse file")) from error
     if len(pieces) > MAX_PIECES or any(piece.stored_size not in (0, piece.size) for piece in pieces):
-        raise FormatError("bad_value", 0, "its ranges are not those of a sparse file")
+        raise FormatError("bad_value", 0, sentence("its ranges are not those of a sparse file"))
     return StoredUpload(_whole(pieces, stored), _end(pieces), False)
 
 
@@ -101,10 +102,12 @@ def _whole(pieces: list[StoredPiece], stored: int) -> tuple[StoredPiece, ...]:
     start = at = 0
     for piece in pieces:
         if piece.size < 0 or piece.stored_size < 0 or (piece.start, piece.stored_at) != (start, at):
-            raise FormatError("bad_value", 0, "its pieces do not follow one another")
+            raise FormatError("bad_value", 0, sentence("its pieces do not follow one another"))
         start, at = start + piece.size, at + piece.stored_size
     if not pieces or at != stored:
-        raise FormatError("bad_length", 0, f"its pieces have {at} bytes, what is stored has {stored}")
+        raise FormatError(
+            "bad_length", 0, sentence("its pieces have {at} bytes, what is stored has {stored}", at=at, stored=stored)
+        )
     return tuple(pieces)
 
 

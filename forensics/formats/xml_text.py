@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -32,7 +33,7 @@ MAX_NAMESPACES = 100
 """Format: namespaces in force at one place of an XML file."""
 
 _XML = "http://www.w3.org/XML/1998/namespace"
-_DEFINITION = (
+_DEFINITION = sentence(
     "the XML has a document type definition, by which a small file can be made to fill all memory: it is not read"
 )
 
@@ -90,7 +91,13 @@ def feed_xml(data: bytes, target: XmlTarget, *, encoding: str | None = None, doc
     from xml.parsers.expat import ExpatError, ParserCreate
 
     if len(data) > MAX_XML_SIZE:
-        raise FormatError("too_large", 0, f"{len(data)} bytes of XML; at most {MAX_XML_SIZE} are read")
+        raise FormatError(
+            "too_large",
+            0,
+            sentence(
+                "{count} bytes of XML; at most {max_xml_size} are read", count=len(data), max_xml_size=MAX_XML_SIZE
+            ),
+        )
     parser = ParserCreate(encoding)
     reader = _Reader(target, document_type)
     parser.buffer_text = True
@@ -107,9 +114,15 @@ def feed_xml(data: bytes, target: XmlTarget, *, encoding: str | None = None, doc
     try:
         parser.Parse(data, True)
     except ExpatError as error:
-        raise FormatError("bad_xml", 0, f"no well-formed XML: line {error.lineno}, column {error.offset}") from None
+        raise FormatError(
+            "bad_xml",
+            0,
+            sentence("no well-formed XML: line {lineno}, column {offset}", lineno=error.lineno, offset=error.offset),
+        ) from None
     except (ValueError, LookupError) as error:
-        raise FormatError("bad_xml", 0, f"the XML cannot be decoded ({type(error).__name__})") from None
+        raise FormatError(
+            "bad_xml", 0, sentence("the XML cannot be decoded ({error_type})", error_type=type(error).__name__)
+        ) from None
     return target.close()
 
 
@@ -133,14 +146,20 @@ class _Reader:
         raise FormatError("forbidden_xml", 0, _DEFINITION)
 
     def undefined(self, name: str, is_parameter: bool) -> NoReturn:
-        raise FormatError("bad_xml", 0, "no well-formed XML: an entity that is not defined")
+        raise FormatError("bad_xml", 0, sentence("no well-formed XML: an entity that is not defined"))
 
     def start(self, name: str, attributes: list[str]) -> None:
         self._count += 1 + len(attributes) // 2
         if self._count > MAX_ELEMENTS:
-            raise FormatError("too_many", 0, f"the XML has more than {MAX_ELEMENTS} elements and attributes")
+            raise FormatError(
+                "too_many",
+                0,
+                sentence("the XML has more than {max_elements} elements and attributes", max_elements=MAX_ELEMENTS),
+            )
         if len(self._tags) == MAX_DEPTH:
-            raise FormatError("too_deep", 0, f"the XML has elements nested more than {MAX_DEPTH} deep")
+            raise FormatError(
+                "too_deep", 0, sentence("the XML has elements nested more than {max_depth} deep", max_depth=MAX_DEPTH)
+            )
         pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
         scope = self._scope(pairs)
         # An attribute without prefix has no namespace.
@@ -150,7 +169,7 @@ class _Reader:
             if not _is_declaration(key)
         ]
         if len(values := dict(named)) < len(named):
-            raise FormatError("bad_xml", 0, "no well-formed XML: an element has an attribute twice")
+            raise FormatError("bad_xml", 0, sentence("no well-formed XML: an element has an attribute twice"))
         self._scopes.append(scope)
         self._tags.append(self._expanded(name, scope))
         self._target.start(self._tags[-1], values)
@@ -165,23 +184,31 @@ class _Reader:
         for prefix, namespace in declared.items():
             _bounded(namespace)
             if (not namespace and prefix) or prefix == "xmlns" or (prefix == "xml") != (namespace == _XML):
-                raise FormatError("bad_xml", 0, "no well-formed XML: a namespace that cannot be declared so")
+                raise FormatError("bad_xml", 0, sentence("no well-formed XML: a namespace that cannot be declared so"))
             if self._start_ns is not None:
                 self._start_ns(prefix, namespace)
         scope = self._scopes[-1] | declared if declared else self._scopes[-1]
         if len(scope) > MAX_NAMESPACES:
-            raise FormatError("too_many", 0, f"the XML has more than {MAX_NAMESPACES} namespaces at one place")
+            raise FormatError(
+                "too_many",
+                0,
+                sentence(
+                    "the XML has more than {max_namespaces} namespaces at one place", max_namespaces=MAX_NAMESPACES
+                ),
+            )
         return scope
 
     def _expanded(self, name: str, scope: dict[str, str]) -> str:
         prefix, colon, local = name.partition(":") if ":" in name else ("", "", name)
         if prefix not in scope or (colon and not prefix) or not local or ":" in local:
-            raise FormatError("bad_xml", 0, "no well-formed XML: a name with a prefix that was not declared")
+            raise FormatError("bad_xml", 0, sentence("no well-formed XML: a name with a prefix that was not declared"))
         namespace = scope[prefix]
         known = self._names.get((namespace, local))
         if known is None:
             if len(self._names) == MAX_NAMES:
-                raise FormatError("too_many", 0, f"the XML has more than {MAX_NAMES} different names")
+                raise FormatError(
+                    "too_many", 0, sentence("the XML has more than {max_names} different names", max_names=MAX_NAMES)
+                )
             _bounded(local)
             known = self._names[namespace, local] = f"{{{namespace}}}{local}" if namespace else local
         return known
@@ -193,7 +220,15 @@ def _is_declaration(name: str) -> bool:
 
 def _bounded(name: str) -> None:
     if len(name) > MAX_NAME:
-        raise FormatError("too_large", 0, f"a name in the XML has {len(name)} characters; at most {MAX_NAME} are read")
+        raise FormatError(
+            "too_large",
+            0,
+            sentence(
+                "a name in the XML has {count} characters; at most {max_name} are read",
+                count=len(name),
+                max_name=MAX_NAME,
+            ),
+        )
 
 
 def local_name(element: Element) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from forensics.disk.ntfs.journal import ChangeJournal, Deletion, Found
 from forensics.formats.usn_record import CLOSED, CREATED, DELETED, NEW_NAME, OLD_NAME, WRITTEN
 from forensics.history.needed_files import NeededFile, NeededFiles
+from forensics.language import sentence
 from forensics.tables.history import Happened, KeyHistoryRow
 from forensics.tables.timestamps import told_time
 
@@ -131,9 +132,9 @@ def _doubt_times(rows: Sequence[KeyHistoryRow]) -> None:
         if row.at is None:
             continue
         if latest is not None and latest - row.at > _SET_BACK:
-            row.doubt = (
-                f"the journal has it behind a change of {told_time(latest)}: the clock of the computer was set "
-                "between the two"
+            row.doubt = sentence(
+                "the journal has it behind a change of {time}: the clock of the computer was set between the two",
+                time=told_time(latest),
             )
         latest = row.at if latest is None else max(latest, row.at)
 

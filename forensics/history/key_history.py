@@ -19,6 +19,7 @@ from forensics.history.places import FolderOf, Places, is_of_keys, places_of
 from forensics.history.shadow_copies import copy_rows
 from forensics.history.traces import deleted_rows, put_there_rows, slack_rows
 from forensics.history.windows_old import former_rows
+from forensics.language import said_by, sentence
 from forensics.sources.installation import outcome_of
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from forensics.collectors.evidence import Evidence
 
 _JOURNAL_IN_COVERAGE = "change journal"
-_NOT_REPLAYED = (
+_NOT_REPLAYED = sentence(
     "the volume is marked dirty: the last changes of its files may stand in its $LogFile alone, which is not read"
 )
 
@@ -71,7 +72,10 @@ class _History:
     def told(self) -> tuple[list[KeyHistoryRow], list[KeyChainRow]]:
         installation = self._installation
         if self._needed.is_cut:
-            message = f"only {MAX_NEEDED} key and master key files are looked for in witnesses of the past"
+            message = sentence(
+                "only {max_needed} key and master key files are looked for in witnesses of the past",
+                max_needed=MAX_NEEDED,
+            )
             installation.problem(installation.source_path, "too_many", message)
         rows: list[KeyHistoryRow] = []
         witnesses = {
@@ -102,7 +106,7 @@ class _History:
                 folder_of = source.folder_of or (lambda reference: None)
                 rows = journal_rows(source.journal, self._needed, folder_of, installation.machine_id, path)
         except Unreadable as error:
-            installation.problem(path, error.kind, str(error))
+            installation.problem(path, error.kind, said_by(error))
             outcome = outcome_of(error)
         installation.coverage.tell("log", _JOURNAL_IN_COVERAGE, outcome, path)
         yield from rows
@@ -119,11 +123,13 @@ class _History:
         deleted = deleted_rows(traces, self._needed, self._folder_of, machine_id)
         slack = slack_rows(traces, self._tree, self._needed, self._places, self._folder_of, machine_id)
         for name, path, found in (
-            ("deleted file records", "$MFT", deleted),
-            ("remains of names in folders", "$I30", slack),
+            (sentence("deleted file records"), "$MFT", deleted),
+            (sentence("remains of names in folders"), "$I30", slack),
         ):
             if not found.is_whole:
-                installation.coverage.tell("volume", name, Outcome("partial", "not all of them were searched"), path)
+                installation.coverage.tell(
+                    "volume", name, Outcome("partial", sentence("not all of them were searched")), path
+                )
         if traces.is_dirty:
             installation.coverage.tell("volume", "$LogFile", Outcome("not_examined", _NOT_REPLAYED), "$LogFile")
         yield from deleted.rows
@@ -187,6 +193,10 @@ def _reach(journal: ChangeJournal) -> Outcome:
     """Say how far back the journal reaches: what it does not name happened before, or never."""
     first = journal.first()
     if first is None or first.at is None:
-        return Outcome("partial", "no whole record was found in it")
-    reach = f"reaches back to {told_time(first.at)}"
-    return Outcome("partial", f"{reach}; more of it was not read") if journal.is_cut else Outcome("present", reach)
+        return Outcome("partial", sentence("no whole record was found in it"))
+    reach = sentence("reaches back to {time}", time=told_time(first.at))
+    return (
+        Outcome("partial", sentence("{reach}; more of it was not read", reach=reach))
+        if journal.is_cut
+        else Outcome("present", reach)
+    )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from forensics.history.needed_files import is_name_of_windows
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.history import WITNESSES, Happened, HistoryOf, HistoryWitness, KeyHistoryRow, Loss
 from forensics.tables.key_chain import KeyChainRow
@@ -200,7 +201,9 @@ def _doubt(lost: KeyHistoryRow | None, known: Sequence[KeyHistoryRow], replaced:
     later = _best(known, lambda row: row.happened == "existed" and _at(row) > limit, max)
     if later is None:
         return None
-    return (
-        f"the {WITNESSES[later.witness]} shows a file of that name at {told_time(_at(later))}, which is later: the "
-        "clock of the computer was set between the two, or the file came back and went once more unseen"
+    return sentence(
+        "the {witnesses} shows a file of that name at {time}, which is later: the clock of the "
+        "computer was set between the two, or the file came back and went once more unseen",
+        witnesses=WITNESSES[later.witness],
+        time=told_time(_at(later)),
     )

@@ -15,6 +15,7 @@ from forensics.disk.tree import NotFound, Tree, Unreadable, damage_of
 from forensics.history.needed_files import NeededFile, NeededFiles
 from forensics.history.places import Places, named_in
 from forensics.lack_of_memory import how
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.shadow_path import shadow_path
@@ -67,28 +68,35 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
     """
     seen = CopiesSeen([])
     if len(copies) > MAX_COPIES:
-        seen.why = f"only the newest {MAX_COPIES} of {len(copies)} were looked into"
+        seen.why = sentence(
+            "only the newest {max_copies} of {count} were looked into", max_copies=MAX_COPIES, count=len(copies)
+        )
     sights: dict[str, list[_Sight]] = {file.begins: [] for file in needed.files}
     dated = [copy for copy in copies[:MAX_COPIES] if copy.created is not None]
     for copy in sorted(dated, key=lambda each: each.created or datetime.max):
         try:
             _look_into(copy, copy.open(), needed, places, sights)
         except (NotFound, Unreadable) as reason:
-            seen.why = seen.why or f"the one of {_time(copy)}: {reason}"
+            seen.why = seen.why or sentence("the one of {copy}: {reason}", copy=_time(copy), reason=reason)
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            seen.why = seen.why or f"the one of {_time(copy)}: reading it failed {how(error)}"
+            seen.why = seen.why or sentence(
+                "the one of {copy}: reading it failed {how}", copy=_time(copy), how=how(error)
+            )
     if len(dated) < len(copies[:MAX_COPIES]):
-        seen.why = seen.why or "one of them has no time"
+        seen.why = seen.why or sentence("one of them has no time")
     for file in needed.files:
         seen.rows += _told(file, sights[file.begins], machine_id)
     seen.rows = _without_other_names(seen.rows)
     if len(seen.rows) > MAX_TOLD:
-        seen.rows, seen.why = seen.rows[:MAX_TOLD], seen.why or f"only {MAX_TOLD} of what they show is told"
+        seen.rows, seen.why = (
+            seen.rows[:MAX_TOLD],
+            seen.why or sentence("only {max_told} of what they show is told", max_told=MAX_TOLD),
+        )
     return seen
 
 
 def _time(copy: ShadowCopy) -> str:
-    return "an unknown time" if copy.created is None else told_time(copy.created)
+    return sentence("an unknown time") if copy.created is None else told_time(copy.created)
 
 
 def _look_into(

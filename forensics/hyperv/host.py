@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
 from forensics.tables.hyperv import GuardianRow
@@ -21,13 +22,13 @@ State = Literal["usable", "unusable", "unknown", "no_private_key", "wrong_store"
 Mode = Literal["local", "hgs", "unknown"]
 
 _WHY: dict[State, str] = {
-    "usable": "its private key opens there",
-    "unknown": "whether its private key opens there is not known",
-    "not_examined": "the host's certificate stores were not in the source, or not as a whole",
-    "unusable": "Windows cannot open its private key",
-    "wrong_store": "it lies in another store than 'Shielded VM Local Certificates'",
-    "no_private_key": "it is there without a private key",
-    "absent": "it is not there",
+    "usable": sentence("its private key opens there"),
+    "unknown": sentence("whether its private key opens there is not known"),
+    "not_examined": sentence("the host's certificate stores were not in the source, or not as a whole"),
+    "unusable": sentence("Windows cannot open its private key"),
+    "wrong_store": sentence("it lies in another store than 'Shielded VM Local Certificates'"),
+    "no_private_key": sentence("it is there without a private key"),
+    "absent": sentence("it is not there"),
 }
 
 
@@ -79,12 +80,12 @@ class Host:
         """Say in half a sentence what the host has of a certificate, whose key does not surely open there."""
         state, row = self.state(thumbprint), self.row(thumbprint)
         if state == "unknown" and thumbprint in self.unreadable:
-            return "its entry in a certificate store of the host cannot be read"
+            return sentence("its entry in a certificate store of the host cannot be read")
         if state == "no_private_key" and row is not None and row.has_key_file is None:
-            return "it is there and names no private key; whether one lies beside it was not there to examine"
+            return sentence("it is there and names no private key; whether one lies beside it was not there to examine")
         reason = row and self.reasons.get((row.thumbprint, (row.store or "").lower(), row.store_scope))
         if state in ("unusable", "unknown") and reason:
-            return f"{_WHY[state]}: {reason}"
+            return sentence("{why}: {reason}", why=_WHY[state], reason=reason)
         return _WHY[state]
 
     def not_after(self, thumbprint: str | None) -> datetime | None:

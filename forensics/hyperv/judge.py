@@ -12,6 +12,7 @@ from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.places import FoundVm, Place, with_hosts
 from forensics.hyperv.start import NO_HOST, start_on
 from forensics.hyperv.uses import guardian_uses
+from forensics.language import sentence
 from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, Signatures, VmGuardianRow, VmRow
@@ -97,7 +98,7 @@ class _Judgement:
         start = start_on(host, row, vm.wrappings)
         row.starts_here, row.starts_because = start.starts, start.because
         if start.because == NO_HOST and self.names:
-            row.starts_because = (
+            row.starts_because = sentence(
                 "no host that was examined lists it: keymortem migrate --to HOST tells what becomes of it"
             )
 
@@ -171,7 +172,6 @@ def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     split = on_drive(path)
     on_system_drive = split is not None and f"{split[0]}:" == evidence.drive and evidence.is_complete
     hidden = evidence.hidden.get(path)
-    where = "is not on this disk" if on_system_drive else "lies where these sources do not reach"
     return VmRow(
         machine_id=evidence.machine_id,
         vm_id=guid_of(vm_id) or vm_id,
@@ -179,15 +179,27 @@ def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
         registered=True,
         listed_at=path,
         starts_here="unknown",
-        starts_because=f"the host lists it, and its configuration {path} "
-        + (f"could not be looked for: {hidden}" if hidden else where),
+        starts_because=_why_unread(path, hidden, on_system_drive),
         source_path=evidence.inventory_path,
     )
 
 
+def _why_unread(path: str, hidden: str | None, is_absent: bool) -> str:
+    """Say what became of the configuration of a virtual machine that a host lists."""
+    if hidden:
+        return sentence(
+            "the host lists it, and its configuration {path} could not be looked for: {hidden}",
+            path=path,
+            hidden=hidden,
+        )
+    if is_absent:
+        return sentence("the host lists it, and its configuration {path} is not on this disk", path=path)
+    return sentence("the host lists it, and its configuration {path} lies where these sources do not reach", path=path)
+
+
 def _told(row: VmRow) -> str:
     name = row.name or row.vm_id or row.source_path
-    return f"{name} (checkpoint)" if row.is_checkpoint else name
+    return sentence("{name} (checkpoint)", name=name) if row.is_checkpoint else name
 
 
 def _by_machine(rows: Iterable[AnyRow]) -> dict[int, list[AnyRow]]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from forensics.hyperv.judge import judge_places
 from forensics.hyperv.places import FoundVm, Place
 from forensics.hyperv.uses import CONSUMER
+from forensics.language import sentence
 from forensics.sources.vm_files import HYPER_V_FOLDER, INVENTORY
 from forensics.tables.former_windows import without_former
 from forensics.tables.hyperv import GuardianOrigin, GuardianRow, VmGuardianRow, VmRow
@@ -20,10 +21,9 @@ from forensics.tables.use import CertificateUseRow
 _Configuration = tuple[int, str, str | None, bool]
 """Machine, path, GUID, and whether it is a checkpoint's."""
 _IN_FILES: tuple[GuardianOrigin, ...] = ("guardian_xml", "certificate_file", "pfx_file")
-_NOT_HERE = "the host lists it, and its configuration {} lies where these sources do not reach"
-_TWICE = (
-    "two configurations of it lie at this path of two disks, and the case file does not tell apart whose guardians are "
-    "whose: examine both disks together"
+_TWICE = sentence(
+    "two configurations of it lie at this path of two disks, and the case file does not tell "
+    "apart whose guardians are whose: examine both disks together"
 )
 
 
@@ -107,7 +107,10 @@ def _listing(host: int, vms: Iterable[VmRow], lists: Sequence[CoverageRow]) -> P
             outcome="not_examined",
             registered=True,
             listed_at=listed[vm_id],
-            starts_because=_NOT_HERE.format(listed[vm_id]),
+            starts_because=sentence(
+                "the host lists it, and its configuration {path} lies where these sources do not reach",
+                path=listed[vm_id],
+            ),
             source_path=next(iter(read_at), f"{HYPER_V_FOLDER}/{INVENTORY}"),
         )
     is_whole = any(row.registered is False for row in rows) or (

@@ -13,6 +13,7 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
@@ -45,7 +46,7 @@ class VmPlan:
     def name(self) -> str:
         """What to call it."""
         name = self.vm.name or self.vm.vm_id or self.vm.source_path
-        return f"{name} (checkpoint)" if self.vm.is_checkpoint else name
+        return sentence("{name} (checkpoint)", name=name) if self.vm.is_checkpoint else name
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,6 +16,7 @@ from typing import Literal
 
 from forensics.hyperv.host import Host, State
 from forensics.hyperv.start import start_on
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 
@@ -60,32 +61,67 @@ _SAVILL = "Savill, Mastering Windows Server 2016 Hyper-V, p. 363"
 _SUPPORT = "Microsoft SupportArticles, shielded VM and Host Guardian Service"
 _SCVMM = "System Center support, event 10698"
 _CMDLETS = "Get-Help New-HgsGuardian, Grant-HgsKeyProtectorAccess"
-_DERIVED = "since a start needs the private key of one encryption certificate"
+_DERIVED = sentence("since a start needs the private key of one encryption certificate")
 _PRACTICE = "published migration guides"
 _ARTICLES = "say-tech.co.jp, yamanxworld vol. 156"
 
 # An empty reason is what the host has of the certificate.
 _MOVES: dict[State, dict[Operation, tuple[Result, str, Certainty, str]]] = {
     "absent": {
-        "start": ("fails", "0x80070057: no guardian's private key is on the host", "verified", _SUPPORT),
-        "live migration": ("fails", "the target cannot unwrap the key protector (event 10698)", "verified", _SCVMM),
-        "export and import": ("likely fails", "the import works, the start after it does not", "likely", _DERIVED),
-        "replica failover": ("fails", "the replica cannot be started without the certificate", "verified", _PRACTICE),
+        "start": ("fails", sentence("0x80070057: no guardian's private key is on the host"), "verified", _SUPPORT),
+        "live migration": (
+            "fails",
+            sentence("the target cannot unwrap the key protector (event 10698)"),
+            "verified",
+            _SCVMM,
+        ),
+        "export and import": (
+            "likely fails",
+            sentence("the import works, the start after it does not"),
+            "likely",
+            _DERIVED,
+        ),
+        "replica failover": (
+            "fails",
+            sentence("the replica cannot be started without the certificate"),
+            "verified",
+            _PRACTICE,
+        ),
     },
     "no_private_key": {
-        "start": ("fails", "the certificate is there without its private key", "verified", _SUPPORT),
-        "live migration": ("likely fails", "the certificate is there without its private key", "likely", _DERIVED),
-        "export and import": ("likely fails", "the import works, the start after it does not", "likely", _DERIVED),
-        "replica failover": ("likely fails", "the certificate is there without its private key", "likely", _DERIVED),
+        "start": ("fails", sentence("the certificate is there without its private key"), "verified", _SUPPORT),
+        "live migration": (
+            "likely fails",
+            sentence("the certificate is there without its private key"),
+            "likely",
+            _DERIVED,
+        ),
+        "export and import": (
+            "likely fails",
+            sentence("the import works, the start after it does not"),
+            "likely",
+            _DERIVED,
+        ),
+        "replica failover": (
+            "likely fails",
+            sentence("the certificate is there without its private key"),
+            "likely",
+            _DERIVED,
+        ),
     },
     "unusable": dict.fromkeys(OPERATIONS[:4], ("likely fails", "", "likely", _DERIVED)),
     "wrong_store": dict.fromkeys(
         OPERATIONS[:4],
-        ("likely fails", "the certificate lies in another store than the guardians'", "likely", _PRACTICE),
+        (
+            "likely fails",
+            sentence("the certificate lies in another store than the guardians'"),
+            "likely",
+            _PRACTICE,
+        ),
     ),
     "unknown": dict.fromkeys(OPERATIONS[:4], ("unknown", "", "likely", _DERIVED)),
     "not_examined": dict.fromkeys(
-        OPERATIONS[:4], ("unknown", "the host's certificate stores were not examined", "likely", _DERIVED)
+        OPERATIONS[:4], ("unknown", sentence("the host's certificate stores were not examined"), "likely", _DERIVED)
     ),
 }
 
@@ -112,20 +148,32 @@ def _moves(host: Host, wrapping: VmGuardianRow, as_of: datetime) -> Iterator[Ans
     state = host.state(wrapping.encryption_thumbprint)
     if state != "usable":
         for operation, (result, because, certainty, source) in _MOVES[state].items():
-            told = because or f"{wrapping.encryption_thumbprint}: {host.why(wrapping.encryption_thumbprint)}"
+            told = because or sentence(
+                "{thumbprint}: {why}",
+                thumbprint=wrapping.encryption_thumbprint,
+                why=host.why(wrapping.encryption_thumbprint),
+            )
             yield Answer(operation, result, told, certainty, source)
         return
     is_expired = _is_expired(wrapping.encryption_not_after, as_of)
-    because = f"the private key of {wrapping.encryption_thumbprint} opens on the host"
+    opens = sentence("the private key of {thumbprint} opens on the host", thumbprint=wrapping.encryption_thumbprint)
+    said = [opens]
     if is_expired:
-        because += f"; that the certificate expired on {wrapping.encryption_not_after:%Y-%m-%d} does not matter for it"
+        said.append(
+            sentence(
+                "that the certificate expired on {day} does not matter for it",
+                day=f"{wrapping.encryption_not_after:%Y-%m-%d}",
+            )
+        )
     is_half = host.state(wrapping.signing_thumbprint) != "usable"
     if is_half:
-        because += "; the signing key beside it does not, and whether a start needs it is not documented: at risk"
+        said.append(
+            sentence("the signing key beside it does not, and whether a start needs it is not documented: at risk")
+        )
     for operation in OPERATIONS[:4]:
         known: Certainty = "likely" if is_half or (is_expired and operation != "start") else "verified"
         source = _PRACTICE if operation != "start" else _ARTICLES if is_expired else _SAVILL
-        yield Answer(operation, "works", because, known, source)
+        yield Answer(operation, "works", joined(said, "; "), known, source)
 
 
 def _change(host: Host, wrappings: Sequence[VmGuardianRow], as_of: datetime) -> Answer:
@@ -133,24 +181,45 @@ def _change(host: Host, wrappings: Sequence[VmGuardianRow], as_of: datetime) -> 
     operation = OPERATIONS[4]
     owner = next((w for w in wrappings if w.is_owner), None)
     if owner is None:
-        return Answer(operation, "unknown", "the key protector does not tell its owner", "likely", _CMDLETS)
+        return Answer(operation, "unknown", sentence("the key protector does not tell its owner"), "likely", _CMDLETS)
     state = host.state(owner.signing_thumbprint)
-    named = f"the owner's signing certificate {owner.signing_thumbprint}"
+    named = sentence(
+        "the owner's signing certificate {signing_thumbprint}", signing_thumbprint=owner.signing_thumbprint
+    )
     if state == "usable" and _is_expired(owner.signing_not_after, as_of):
-        ended = f"{named} ended on {owner.signing_not_after:%Y-%m-%d}: blocked unless -AllowExpired is given"
+        ended = sentence(
+            "{named} ended on {day}: blocked unless -AllowExpired is given",
+            named=named,
+            day=f"{owner.signing_not_after:%Y-%m-%d}",
+        )
         return Answer(operation, "fails", ended, "verified", _CMDLETS)
     if state == "usable":
-        return Answer(operation, "works", f"{named} has its private key here", "verified", _CMDLETS)
+        return Answer(
+            operation, "works", sentence("{named} has its private key here", named=named), "verified", _CMDLETS
+        )
     if state in ("absent", "no_private_key"):
-        because = f"{named} has no private key here: it cannot be an owner, and the list of guardians stays as it is"
+        because = sentence(
+            "{named} has no private key here: it cannot be an owner, and the list of guardians stays as it is",
+            named=named,
+        )
         return Answer(operation, "fails", because, "verified", _CMDLETS)
     if state == "wrong_store":
-        because = f"{named} lies in another store than the guardians'"
+        because = sentence("{named} lies in another store than the guardians'", named=named)
         return Answer(operation, "likely fails", because, "likely", _PRACTICE)
     if state == "unusable":
-        return Answer(operation, "likely fails", f"Windows cannot open the private key of {named}", "likely", _CMDLETS)
+        return Answer(
+            operation,
+            "likely fails",
+            sentence("Windows cannot open the private key of {named}", named=named),
+            "likely",
+            _CMDLETS,
+        )
     return Answer(
-        operation, "unknown", f"whether the private key of {named} opens here is not known", "likely", _CMDLETS
+        operation,
+        "unknown",
+        sentence("whether the private key of {named} opens here is not known", named=named),
+        "likely",
+        _CMDLETS,
     )
 
 
@@ -161,45 +230,61 @@ def new_virtual_tpm(host: Host, as_of: datetime) -> Answer:
     """
     operation = OPERATIONS[5]
     if not host.examined:
-        return Answer(operation, "unknown", "the host's certificate stores were not examined", "likely", _DERIVED)
+        return Answer(
+            operation, "unknown", sentence("the host's certificate stores were not examined"), "likely", _DERIVED
+        )
     if host.mode == "hgs":
-        return Answer(operation, "unknown", "the host asks a Host Guardian Service", "verified", _SUPPORT)
+        return Answer(operation, "unknown", sentence("the host asks a Host Guardian Service"), "verified", _SUPPORT)
     own = own_pair(host)
     if own:
         return _new_with(host, own, as_of)
     others = [row for row in _default_pairs(host) if not _is_expired(row.not_after, as_of)]
     if others or not _default_pairs(host):
-        because = (
-            f"no {DEFAULT_GUARDIAN} was made under this computer's name: Hyper-V makes a pair, or takes a valid one"
+        because = sentence(
+            "no {default_guardian} was made under this computer's name: Hyper-V makes a pair, or takes a valid one",
+            default_guardian=DEFAULT_GUARDIAN,
         )
         return Answer(operation, "works", because, "likely", _SAVILL)
-    because = (
-        f"every pair of {DEFAULT_GUARDIAN} has ended, and none bears this computer's name: imported, or made before"
+    because = sentence(
+        "every pair of {default_guardian} has ended, and none bears this computer's name: imported, or made before",
+        default_guardian=DEFAULT_GUARDIAN,
     )
-    return Answer(operation, "unknown", f"{because} a rename", "likely", _DERIVED)
+    return Answer(operation, "unknown", sentence("{because} a rename", because=because), "likely", _DERIVED)
 
 
 def _new_with(host: Host, pair: Sequence[GuardianRow], as_of: datetime) -> Answer:
     operation = OPERATIONS[5]
     expired = next((row for row in pair if _is_expired(row.not_after, as_of)), None)
     if expired is not None:
-        because = f"the certificate {expired.thumbprint} of {DEFAULT_GUARDIAN} ended on {expired.not_after:%Y-%m-%d}"
+        because = sentence(
+            "the certificate {thumbprint} of {default_guardian} ended on {day}",
+            thumbprint=expired.thumbprint,
+            default_guardian=DEFAULT_GUARDIAN,
+            day=f"{expired.not_after:%Y-%m-%d}",
+        )
         return Answer(operation, "fails", because, "verified", _ARTICLES)
     for row in pair:
         state = host.state(row.thumbprint)
         if state == "no_private_key":
-            because = f"the certificate {row.thumbprint} has no private key: the guardian cannot be an owner"
+            because = sentence(
+                "the certificate {thumbprint} has no private key: the guardian cannot be an owner",
+                thumbprint=row.thumbprint,
+            )
             return Answer(operation, "fails", because, "verified", _SUPPORT)
         if state == "unusable":
-            because = f"Windows cannot open the private key of {row.thumbprint}"
+            because = sentence("Windows cannot open the private key of {thumbprint}", thumbprint=row.thumbprint)
             return Answer(operation, "likely fails", because, "likely", _DERIVED)
         if state != "usable":
-            because = f"whether the private key of {row.thumbprint} opens is not known"
+            because = sentence("whether the private key of {thumbprint} opens is not known", thumbprint=row.thumbprint)
             return Answer(operation, "unknown", because, "likely", _DERIVED)
     if len({row.role for row in pair}) < 2:
-        because = f"only one certificate of {DEFAULT_GUARDIAN}'s youngest pair is there"
+        because = sentence(
+            "only one certificate of {default_guardian}'s youngest pair is there", default_guardian=DEFAULT_GUARDIAN
+        )
         return Answer(operation, "likely fails", because, "likely", _DERIVED)
-    because = f"the youngest pair of {DEFAULT_GUARDIAN} is valid and its private keys open"
+    because = sentence(
+        "the youngest pair of {default_guardian} is valid and its private keys open", default_guardian=DEFAULT_GUARDIAN
+    )
     return Answer(operation, "works", because, "verified", _PRACTICE)
 
 

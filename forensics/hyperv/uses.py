@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmGuardianRow
 from forensics.tables.key_chain import KeyChainRow
@@ -14,9 +15,9 @@ from forensics.tables.use import CertificateUseRow, ConsumerName
 
 CONSUMER: ConsumerName = "Hyper-V"
 
-_START = "a start of the virtual machine by this guardian"
-_CHANGE = "changes of the virtual machine's key protector: only the owner's signing key makes them"
-_REPAIR = "another guardian is added with the owner's key, as the findings about the guardian say"
+_START = sentence("a start of the virtual machine by this guardian")
+_CHANGE = sentence("changes of the virtual machine's key protector: only the owner's signing key makes them")
+_REPAIR = sentence("another guardian is added with the owner's key, as the findings about the guardian say")
 
 
 def guardian_uses(
@@ -103,4 +104,4 @@ def _use(
 
 def _name(row: VmGuardianRow) -> str:
     name = row.vm_name or row.vm_id or row.configuration
-    return f"{name} (checkpoint)" if row.is_checkpoint else name
+    return sentence("{name} (checkpoint)", name=name) if row.is_checkpoint else name

@@ -18,6 +18,7 @@ from forensics.joining.part import Part
 from forensics.joining.same_sources import count_once, told_once
 from forensics.joining.turn import turn
 from forensics.lack_of_memory import KIND, is_lack_of_memory
+from forensics.language import sentence
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.tables.database import CaseFileError
 from forensics.tables.former_windows import without_former
@@ -167,7 +168,11 @@ def _told(step: str, problems: list[Row]) -> Iterator[None]:
     except Exception as error:
         _log.debug("while %s", step, exc_info=True)
         kind = "internal_error"
-        message = f"keymortem failed while {step} ({type(error).__name__}); please report it, --debug shows details"
+        message = sentence(
+            "keymortem failed while {step} ({error_type}); please report it, --debug shows details",
+            step=step,
+            error_type=type(error).__name__,
+        )
         if is_lack_of_memory(error):
-            kind, message = KIND, f"there is not memory enough for {step}"
+            kind, message = KIND, sentence("there is not memory enough for {step}", step=step)
         problems.append(ProblemRow(machine_id=0, source_path="", kind=kind, message=message))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from forensics.hyperv.judged_rows import is_judged
 from forensics.joining.part import Part
+from forensics.language import sentence
 from forensics.sources.same_evidence import said_of, same_content
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
@@ -98,7 +99,7 @@ def _tell_older_states(parts: Sequence[Part]) -> None:
         latest = max(moment for moment, _ in known)
         for moment, entry in known:
             if moment < latest:
-                entry.older_state_of = f"{entry.path} as it was at {told_time(latest)}"
+                entry.older_state_of = sentence("{path} as it was at {time}", path=entry.path, time=told_time(latest))
 
 
 def told_once(entries: Sequence[SourceEntry]) -> list[SourceEntry]:
@@ -136,8 +137,10 @@ def _is_same(piece: _Piece, by_path: dict[tuple[str, int], list[_Piece]]) -> boo
     path = stands.entry.path
     goes.part.forget(goes.entry, is_same_path=True)
     goes.entry.same_as = path
-    which = "the one that could read it counts" if read != examined else "the newer examination counts"
-    goes.entry.error = f"the same as {path}, examined more than once: {which}"
+    which = (
+        sentence("the one that could read it counts") if read != examined else sentence("the newer examination counts")
+    )
+    goes.entry.error = sentence("the same as {path}, examined more than once: {which}", path=path, which=which)
     if not other_stands:
         known.remove(other)
     return other_stands

@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-BETWEEN = {" ": "", "; ": "、", ", ": "、"}
+BETWEEN = {
+    " ": "",
+    "; ": "、",
+    ", ": "、",
+    ", or ": "、または",
+    ", and ": "、",
+    " and ": "と",
+    " or ": "または",
+    ": ": ": ",
+}
 """What may stand between joined sentences: in English, and in Japanese."""
+
+
+_NO_VALUES: Mapping[str, str | int] = {}
+STANDING = "."
+"""In the place of a message: a sentence that was a part of others stands alone."""
 
 
 class Made(NamedTuple):
@@ -14,7 +28,7 @@ class Made(NamedTuple):
 
     Attributes:
         message: The English message, with ``{name}`` for each value; of a counted one that of 1; of joined ones what
-            stands between them.
+            stands between them; of one that stands alone :data:`STANDING`.
         many: Of a counted one the message of any other count; else empty.
         values: The values by name: numbers and texts, some of which are sentences themselves.
         number: Of a counted one how many; else 0.
@@ -51,17 +65,29 @@ def message(text: str) -> str:
     return text
 
 
-def sentence(message: str, /, **values: str | int) -> Sentence:
+def sentence(message: str, /, **values: object) -> Sentence:
     """Return a sentence of a result.
 
     Args:
         message: English, with ``{name}`` for each value.
-        values: The values; a sentence among them is said in the spoken language too, any other text stays as it is.
+        values: The values; a sentence among them is said in the spoken language too, as what an error says
+            (:func:`said_by`). Any other text stays as it is.
     """
-    return Sentence(message.format(**values) if values else message, Made(message, "", values))
+    if not values:
+        return Sentence(message, Made(message, "", _NO_VALUES))
+    kept = _kept(values)
+    return Sentence(message.format(**kept), Made(message, "", kept))
 
 
-def sentence_n(one: str, many: str, count: int, /, **values: str | int) -> Sentence:
+def _kept(values: Mapping[str, object]) -> dict[str, str | int]:
+    return {name: v if isinstance(v, str | int) else _text(v) for name, v in values.items()}
+
+
+def _text(value: object) -> str:
+    return said_by(value) if isinstance(value, BaseException) else str(value)
+
+
+def sentence_n(one: str, many: str, count: int, /, **values: object) -> Sentence:
     """Return a sentence of a result in which something is counted.
 
     Args:
@@ -70,7 +96,7 @@ def sentence_n(one: str, many: str, count: int, /, **values: str | int) -> Sente
         count: How many.
         values: As of :func:`sentence`.
     """
-    filled = {"count": count, **values}
+    filled = {"count": count, **_kept(values)}
     return Sentence((one if count == 1 else many).format(**filled), Made(one, many, filled, count))
 
 
@@ -83,3 +109,23 @@ def joined(texts: Iterable[str], between: str = " ") -> str:
     """
     values = {f"s{number}": text for number, text in enumerate(texts)}
     return Sentence(between.join(values.values()), Made(between, "", dict(values))) if values else ""
+
+
+def standing(text: str) -> str:
+    """Return a clause as a sentence that stands alone: in English with a capital letter and a full stop.
+
+    Args:
+        text: A clause such as the reason of a chain, without a full stop; empty for none.
+    """
+    return Sentence(f"{text[0].upper()}{text[1:]}.", Made(STANDING, "", {"text": text})) if text else ""
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error says: as the sentence that it was raised with, where there is one.
+
+    That is its only argument, or the text beside the number of an error of the operating system.
+    """
+    for said in error.args[:2]:
+        if isinstance(said, Sentence):
+            return said
+    return str(error)

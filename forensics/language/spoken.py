@@ -7,14 +7,15 @@ References:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.language.sentences import BETWEEN, Sentence
+from forensics.language.sentences import BETWEEN, STANDING, Sentence
 
 if TYPE_CHECKING:
     from gettext import GNUTranslations
@@ -24,6 +25,8 @@ HOME = Path(__file__).parent
 LANGUAGES = ("en", "ja")
 """Languages that people may be told in; messages themselves are English."""
 
+_VALUE = re.compile(r"\{[^{}]*\}")
+_WORD = re.compile("[a-z]{2}")
 _NO_SENTENCES: Mapping[str, Sentence] = {}
 _SPOKEN: ContextVar[str] = ContextVar("language", default="en")
 _SENTENCES: ContextVar[Mapping[str, Sentence]] = ContextVar("sentences", default=_NO_SENTENCES)
@@ -116,14 +119,29 @@ def _told(text: Sentence, language: str) -> str:
     filled = _told_values(values)
     if message in BETWEEN:
         return BETWEEN[message].join(map(str, filled.values()))
+    if message == STANDING:
+        return _standing(text, str(filled.get("text", text)))
     catalogue = _catalogue(language)
     said = catalogue.ngettext(message, many, number) if many else catalogue.gettext(message)
-    if said in (message, many):
+    if said in (message, many) and has_words(message):
         return str(text)
     try:
         return said.format(**filled) if filled else said
     except (LookupError, ValueError):  # of a stranger's case file, which may name any message with any values
         return str(text)
+
+
+def _standing(text: Sentence, said: str) -> str:
+    """Return a sentence with the full stop of its language; as it is in English where it has no translation."""
+    if said == text.made.values.get("text"):
+        return str(text)
+    return said if said.endswith("。") else f"{said}。"
+
+
+@lru_cache(maxsize=1024)
+def has_words(message: str) -> bool:
+    """Tell whether there is anything to translate in a message besides its values and names such as KEY_PROV_INFO."""
+    return _WORD.search(_VALUE.sub("", message)) is not None
 
 
 def _told_values(values: Mapping[str, object]) -> dict[str, object]:

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 BASE_BLOCK_SIZE = 4096
@@ -72,12 +73,18 @@ def parse_base_block(data: bytes) -> BaseBlock:
         FormatError: ``empty``, ``truncated`` or ``bad_magic``; a wrong checksum is an attribute instead.
     """
     if not data:
-        raise FormatError("empty", 0, "the file is empty")
+        raise FormatError("empty", 0, sentence("the file is empty"))
     if len(data) < CHECKED_SIZE:
-        raise FormatError("truncated", len(data), f"a base block needs {CHECKED_SIZE} bytes, {len(data)} are there")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence(
+                "a base block needs {checked_size} bytes, {count} are there", checked_size=CHECKED_SIZE, count=len(data)
+            ),
+        )
     magic, seq1, seq2, ticks, major, minor, kind, _, root, size, _, name = _FIELDS.unpack_from(data)
     if magic != b"regf":
-        raise FormatError("bad_magic", 0, "the file does not begin with regf")
+        raise FormatError("bad_magic", 0, sentence("the file does not begin with regf"))
     return BaseBlock(
         sequence1=seq1,
         sequence2=seq2,
@@ -99,7 +106,7 @@ def base_block_checksum(data: bytes) -> int:
         FormatError: ``truncated``, fewer bytes than that.
     """
     if len(data) < 508:
-        raise FormatError("truncated", len(data), "a base block's checksum covers 508 bytes")
+        raise FormatError("truncated", len(data), sentence("a base block's checksum covers 508 bytes"))
     checksum = 0
     for word in _CHECKED_WORDS.unpack_from(data):
         checksum ^= word

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.names import StoredName, name_hash
 
@@ -81,7 +82,7 @@ def parse_key_node(data: bytes, room: int | None = None) -> KeyNode:
     name = stored.text
     doubt = stored.doubt(name, (room or len(data)) - KEY_NODE_SIZE)
     if doubt is None and (not name or "\\" in name):
-        doubt = "the name is empty or holds a backslash"
+        doubt = sentence("the name is empty or holds a backslash")
     return KeyNode(
         name, last_write, parent, subkeys, subkey_list, values, value_list, class_cell, class_size, stored, doubt
     )
@@ -128,14 +129,18 @@ def parse_key_value(data: bytes, room: int | None = None) -> KeyValue:
     if size & _INLINE:
         size &= ~_INLINE
         if size > _INLINE_SIZE:
-            raise FormatError("bad_length", 4, f"{size} bytes of data cannot stand in the value cell itself")
+            raise FormatError(
+                "bad_length", 4, sentence("{size} bytes of data cannot stand in the value cell itself", size=size)
+            )
         inline = data[8 : 8 + size]
     elif not size:
         inline = b""
         if location != NO_CELL:
-            raise FormatError("bad_length", 4, "the value claims no data and names a cell of them")
+            raise FormatError("bad_length", 4, sentence("the value claims no data and names a cell of them"))
     elif size <= _INLINE_SIZE:
-        raise FormatError("bad_length", 4, f"{size} bytes of data stand in the value cell itself, or nowhere")
+        raise FormatError(
+            "bad_length", 4, sentence("{size} bytes of data stand in the value cell itself, or nowhere", size=size)
+        )
     doubt = stored.doubt(name, (room or len(data)) - VALUE_SIZE)
     return KeyValue(name, kind, size, inline, location, stored, doubt)
 
@@ -194,10 +199,10 @@ class SubkeyList:
 def parse_subkey_list(data: bytes) -> SubkeyList:
     """Parse a sub-key list; a count beyond the cell is cut; raises FormatError ``truncated`` or ``bad_magic``."""
     if len(data) < 4:
-        raise FormatError("truncated", len(data), "a sub-key list needs 4 bytes")
+        raise FormatError("truncated", len(data), sentence("a sub-key list needs 4 bytes"))
     size = _LIST_ENTRY_SIZES.get(data[:2])
     if size is None:
-        raise FormatError("bad_magic", 0, "the cell is no sub-key list")
+        raise FormatError("bad_magic", 0, sentence("the cell is no sub-key list"))
     claimed = int.from_bytes(data[2:4], "little")
     count = min(claimed, (len(data) - 4) // size)
     return SubkeyList(data[:2].decode("ascii"), claimed, data[4 : 4 + count * size])
@@ -218,6 +223,8 @@ def parse_big_data(data: bytes) -> tuple[int, int]:
 
 def _require(data: bytes, magic: bytes, size: int) -> None:
     if data[:2] != magic:
-        raise FormatError("bad_magic", 0, f"the cell is no {magic.decode()}")
+        raise FormatError("bad_magic", 0, sentence("the cell is no {decode}", decode=magic.decode()))
     if len(data) < size:
-        raise FormatError("truncated", len(data), f"an {magic.decode()} cell needs {size} bytes")
+        raise FormatError(
+            "truncated", len(data), sentence("an {decode} cell needs {size} bytes", decode=magic.decode(), size=size)
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.lost_places import VALUE_LOST
 from forensics.tables.outcome import ABSENT, PRESENT, Outcome
@@ -77,8 +78,10 @@ class Key(Protocol):
 
 
 _IN_PART = {
-    "in_transaction": "it was being written when it was copied, and its logs are not here: what it says may be old",
-    "exported": "an export, which holds some of its keys",
+    "in_transaction": sentence(
+        "it was being written when it was copied, and its logs are not here: what it says may be old"
+    ),
+    "exported": sentence("an export, which holds some of its keys"),
 }
 
 
@@ -86,12 +89,12 @@ def seen(hive: Hive) -> Outcome:
     """Say whether a hive holds all that the machine knew."""
     if hive.state in _IN_PART:
         return Outcome("partial", _IN_PART[hive.state])
-    return PRESENT if hive.state == "clean" else Outcome("present", hive.state)
+    return Outcome("present", sentence("replayed")) if hive.state == "replayed" else PRESENT
 
 
-_NO_KEY = "this copy of the hive does not hold the key"
-_SOME_KEYS = "this copy of the hive holds some of its keys only"
-_DAMAGED = "a list of sub-keys above it is damaged"
+_NO_KEY = sentence("this copy of the hive does not hold the key")
+_SOME_KEYS = sentence("this copy of the hive holds some of its keys only")
+_DAMAGED = sentence("a list of sub-keys above it is damaged")
 
 
 def seen_of_key(hive: Hive, path: str) -> Outcome:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from forensics.disk.tree import NotObtained
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.registry.base_block import BASE_BLOCK_SIZE
 from forensics.registry.log_entries import SECTOR
 
@@ -52,7 +53,13 @@ class HiveBytes:
             data = self._stream.read(_BLOCK)
         except Exception as error:  # whatever the libraries behind a tree raise
             pass_on(error)
-            raise NotObtained(f"hive data at byte {BASE_BLOCK_SIZE + offset} cannot be read: {error}") from error
+            raise NotObtained(
+                sentence(
+                    "hive data at byte {base_block_size} cannot be read: {error}",
+                    base_block_size=BASE_BLOCK_SIZE + offset,
+                    error=error,
+                )
+            ) from error
         first = offset // SECTOR
         patches = [n for n in range(first, first + _BLOCK // SECTOR) if n in self._overlay] if self._overlay else []
         if not patches:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from forensics.disk.tree import Unreadable
 from forensics.formats.errors import FormatError
+from forensics.language import said_by, sentence
 from forensics.registry.base_block import BASE_BLOCK_SIZE
 from forensics.registry.cells import (
     BIG_DATA_SEGMENT,
@@ -68,9 +69,15 @@ class HiveCells:
             return
         self._reported.add(key)
         if len(self._reported) > MAX_REPORTED:
-            self._report("too_many_problems", f"more than {MAX_REPORTED} parts of the hive are broken", None)
+            self._report(
+                "too_many_problems",
+                sentence("more than {max_reported} parts of the hive are broken", max_reported=MAX_REPORTED),
+                None,
+            )
         else:
-            self._report(error.kind, f"{what}: {error.message}", BASE_BLOCK_SIZE + cell)
+            self._report(
+                error.kind, sentence("{what}: {message}", what=what, message=error.message), BASE_BLOCK_SIZE + cell
+            )
 
     def spend(self, work: int = 1) -> None:
         """Count work done, in cells or pages read.
@@ -83,8 +90,12 @@ class HiveCells:
             return
         if not self.exhausted:
             self.exhausted = True
-            self._report("too_much_work", f"{MAX_WORK} cells were read; the hive is not read further", None)
-        raise FormatError("too_much_work", 0, "the hive is not read further")
+            self._report(
+                "too_much_work",
+                sentence("{max_work} cells were read; the hive is not read further", max_work=MAX_WORK),
+                None,
+            )
+        raise FormatError("too_much_work", 0, sentence("the hive is not read further"))
 
     def content(self, cell: int, limit: int) -> bytes:
         """Return up to ``limit`` bytes of a cell's content.
@@ -98,21 +109,29 @@ class HiveCells:
         """Return up to ``limit`` bytes of a cell's content, and how many it has; raises as :meth:`content`."""
         self.spend()
         if cell < _FIRST_CELL or cell % 8 or cell >= self._data.size:
-            raise FormatError("bad_cell", 0, f"no cell can be at {cell:#x} in {self._data.size:#x} bytes")
+            raise FormatError(
+                "bad_cell",
+                0,
+                sentence("no cell can be at {cell:#x} in {size:#x} bytes", cell=cell, size=self._data.size),
+            )
         try:
             data = self._data.read(cell, 4 + min(limit, _SMALL_CELL))
             size = -int.from_bytes(data[:4], "little", signed=True)
             if len(data) < 4 or size < 8 or size % 8 or cell + size > self._data.size:
                 kind = "free_cell" if size <= 0 and len(data) >= 4 else "bad_cell"
-                raise FormatError(kind, 0, f"the cell at {cell:#x} is not allocated or leaves the hive")
+                raise FormatError(
+                    kind, 0, sentence("the cell at {cell:#x} is not allocated or leaves the hive", cell=cell)
+                )
             wanted = min(size - 4, limit)
             if wanted > _SMALL_CELL:
                 self.spend(wanted // _PAGE)
                 data = self._data.read(cell, 4 + wanted)
         except Unreadable as error:
-            raise FormatError(error.kind, 0, str(error)) from error
+            raise FormatError(error.kind, 0, said_by(error)) from error
         if len(data) < 4 + wanted:
-            raise FormatError("truncated", len(data), f"the cell at {cell:#x} lies beyond the end of the file")
+            raise FormatError(
+                "truncated", len(data), sentence("the cell at {cell:#x} lies beyond the end of the file", cell=cell)
+            )
         return data[4 : 4 + wanted], size - 4
 
     def key_node(self, cell: int) -> KeyNode:
@@ -131,7 +150,11 @@ class HiveCells:
         """Return a key's class name; raises FormatError."""
         data = self.content(node.class_cell, node.class_size)
         if len(data) < node.class_size:
-            raise FormatError("truncated", 74, f"a class name of {node.class_size} bytes leaves its cell")
+            raise FormatError(
+                "truncated",
+                74,
+                sentence("a class name of {class_size} bytes leaves its cell", class_size=node.class_size),
+            )
         return data[: len(data) & ~1].decode("utf-16-le", "replace")
 
     def leaves(self, node: KeyNode, lose: Callable[[FormatError, int], None]) -> Iterator[SubkeyList]:
@@ -153,13 +176,15 @@ class HiveCells:
             try:
                 leaf = self._subkey_list(cell, lose)
                 if leaf.kind == "ri":
-                    raise FormatError("bad_magic", 0, "an index root within an index root")
+                    raise FormatError("bad_magic", 0, sentence("an index root within an index root"))
             except FormatError as error:
                 lose(error, cell)
                 continue
             left -= len(leaf)
             if left < 0:
-                raise FormatError("too_many", 0, f"a key with more than {MAX_CHILDREN} sub-keys")
+                raise FormatError(
+                    "too_many", 0, sentence("a key with more than {max_children} sub-keys", max_children=MAX_CHILDREN)
+                )
             yield leaf
 
     def _subkey_list(self, cell: int, lose: Callable[[FormatError, int], None]) -> SubkeyList:
@@ -169,7 +194,14 @@ class HiveCells:
             return found
         found = parse_subkey_list(self.content(cell, _MAX_LIST_SIZE))
         if len(found) < found.claimed:
-            lose(FormatError("bad_count", 2, f"{len(found)} of {found.claimed} entries are there"), cell)
+            lose(
+                FormatError(
+                    "bad_count",
+                    2,
+                    sentence("{count} of {claimed} entries are there", count=len(found), claimed=found.claimed),
+                ),
+                cell,
+            )
         elif self._kept + len(found.entries) <= MOST_KEPT_LISTS:
             self._lists[cell] = found
             self._kept += len(found.entries)
@@ -188,14 +220,22 @@ class HiveCells:
         """
         if not node.value_count:
             if node.value_list != NO_CELL:
-                raise FormatError("bad_count", 36, "no values are claimed, and a list of them")
+                raise FormatError("bad_count", 36, sentence("no values are claimed, and a list of them"))
             return ()
         cells = parse_cell_list(self.content(node.value_list, _MAX_LIST_SIZE), node.value_count)
         if len(cells) < node.value_count:
             kind = "too_many" if len(cells) >= MAX_CHILDREN else "bad_count"
-            lose(FormatError(kind, 0, f"{len(cells)} of {node.value_count} values are read"))
+            lose(
+                FormatError(
+                    kind,
+                    0,
+                    sentence(
+                        "{count} of {value_count} values are read", count=len(cells), value_count=node.value_count
+                    ),
+                )
+            )
         elif len(set(cells)) < len(cells):
-            lose(FormatError("duplicate_value", 0, "the same value is listed twice"))
+            lose(FormatError("duplicate_value", 0, sentence("the same value is listed twice")))
         return cells
 
     def further_cells(self, node: KeyNode) -> tuple[int, ...]:
@@ -213,12 +253,24 @@ class HiveCells:
         if value.inline is not None:
             return value.inline
         if value.size > MAX_VALUE_SIZE:
-            raise FormatError("too_large", 4, f"{value.size} bytes of data; at most {MAX_VALUE_SIZE} are read")
+            raise FormatError(
+                "too_large",
+                4,
+                sentence(
+                    "{size} bytes of data; at most {max_value_size} are read",
+                    size=value.size,
+                    max_value_size=MAX_VALUE_SIZE,
+                ),
+            )
         data = self.content(value.data_cell, value.size)
         if value.size > BIG_DATA_SEGMENT and self._minor >= _BIG_DATA_MINOR and data[:2] == b"db":
             data = self._big_data(data, value.size)
         if len(data) < value.size:
-            raise FormatError("truncated", 4, f"{value.size} bytes of data are claimed, {len(data)} are there")
+            raise FormatError(
+                "truncated",
+                4,
+                sentence("{size} bytes of data are claimed, {count} are there", size=value.size, count=len(data)),
+            )
         return data
 
     def has_room(self, value: KeyValue) -> bool:

@@ -13,11 +13,13 @@ from datetime import datetime
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.cells import NO_CELL, KeyNode, KeyValue, SubkeyList
 from forensics.registry.hints import hint_fits
 from forensics.registry.hive import Value
 from forensics.registry.hive_cells import HiveCells
+from forensics.registry.key_faults import bad_hint, bad_name, one_bit_away, other_count, out_of_order, too_many_values
 from forensics.registry.lost_places import LostPlaces
 from forensics.registry.names import fold_name, is_one_bit_off
 
@@ -105,10 +107,12 @@ class RegistryKey:
             return None
         try:
             if self._node.class_cell == NO_CELL or not self._node.class_size:
-                raise FormatError("bad_length", 74, f"a class name of {self._node.class_size} bytes")
+                raise FormatError(
+                    "bad_length", 74, sentence("a class name of {class_size} bytes", class_size=self._node.class_size)
+                )
             return self._cells.class_name(self._node)
         except FormatError as error:
-            self._lose_value(error, self._cell, "class name")
+            self._lose_value(error, self._cell, sentence("class name"))
             return None
 
     def subkeys(self) -> Iterator[RegistryKey]:
@@ -121,7 +125,7 @@ class RegistryKey:
                 if self._cells.exhausted:
                     return
                 if cell in seen:
-                    self._lose(FormatError("duplicate_key", 0, "the same sub-key is listed twice"), cell)
+                    self._lose(FormatError("duplicate_key", 0, sentence("the same sub-key is listed twice")), cell)
                     continue
                 seen.add(cell)
                 node = self._child_node(cell)
@@ -131,12 +135,12 @@ class RegistryKey:
                 # Beyond ASCII Windows' own table decides which name comes first.
                 if self._is_sound(cell, node, leaf.kind, hint) and (folded := fold_name(node.name)).isascii():
                     if folded <= before:
-                        self._lose(FormatError("bad_order", 0, f"{_short(node.name)!r} is listed out of order"), cell)
+                        self._lose(out_of_order(_short(node.name)), cell)
                     before = folded
                 yield self._child(cell, node)
         if len(seen) != self._node.subkey_count:
             self._lose(
-                FormatError("bad_count", 0, f"{self._node.subkey_count} sub-keys are claimed, {len(seen)} listed"),
+                FormatError("bad_count", 0, other_count(self._node.subkey_count, len(seen))),
                 self._cell,
             )
         elif is_sound and self._source.lost.covers(f"{self.path}\\any"):
@@ -168,7 +172,7 @@ class RegistryKey:
                     if other > 1:
                         break
         if listed != self._node.subkey_count:
-            message = f"{self._node.subkey_count} sub-keys are claimed, {listed} listed"
+            message = other_count(self._node.subkey_count, listed)
             self._lose(FormatError("bad_count", 0, message), self._cell)
 
     def _first_from(self, kind: str, entries: Sequence[tuple[int, bytes]], wanted: str) -> int | None:
@@ -196,7 +200,7 @@ class RegistryKey:
         left = MAX_KEY_DATA
         for cell, value in self._values():
             if value.size > left:
-                self._fail(FormatError("too_large", 0, f"more than {MAX_KEY_DATA} bytes of values"), cell, "values")
+                self._fail(too_many_values(MAX_KEY_DATA), cell, "values")
                 return
             read = self._value(cell, value)
             if read:
@@ -218,12 +222,16 @@ class RegistryKey:
     def _report_damaged(self, name: str, wanted: str, close: list[tuple[int, str]]) -> None:
         """Report a value that may be the one that was missed: one bit of its name is wrong, or of the count of them."""
         for cell, other in close:
-            message = f"{_short(other)!r} is one bit away from {name!r}, which is not there"
+            message = one_bit_away(_short(other), name)
             self._lose_value(FormatError("bad_name", 20, message), cell, "value")
         try:
             for cell in self._cells.further_cells(self._node):
                 if self._is_value(cell, wanted):
-                    message = f"{name!r} stands in the list behind the {self._node.value_count} values claimed"
+                    message = sentence(
+                        "{name!r} stands in the list behind the {value_count} values claimed",
+                        name=name,
+                        value_count=self._node.value_count,
+                    )
                     self._lose_value(FormatError("bad_count", 36, message), self._cell, "values")
         except FormatError:
             return  # told when the values were listed
@@ -237,8 +245,10 @@ class RegistryKey:
     def _leaves(self) -> Iterator[SubkeyList]:
         node = self._node
         if (node.subkey_list == NO_CELL) != (not node.subkey_count):
-            there = "no list" if node.subkey_count else "a list"
-            message = f"{node.subkey_count} sub-keys are claimed, and {there} of them"
+            there = sentence("no list") if node.subkey_count else "a list"
+            message = sentence(
+                "{subkey_count} sub-keys are claimed, and {there} of them", subkey_count=node.subkey_count, there=there
+            )
             self._lose(FormatError("bad_count", 20, message), self._cell)
         if node.subkey_list == NO_CELL:
             return
@@ -278,7 +288,7 @@ class RegistryKey:
             if found is None and fold_name(child.name) == wanted:
                 found = child
             elif not hashed and is_one_bit_off(child._node.stored, name):
-                message = f"{_short(child.name)!r} is one bit away from {name!r}, which is not there"
+                message = one_bit_away(_short(child.name), name)
                 self._lose(FormatError("bad_name", 76, message), child._cell)
         return found
 
@@ -287,12 +297,12 @@ class RegistryKey:
         try:
             node = self._cells.key_node(cell)
             if len(self._parts) >= MAX_DEPTH:
-                raise FormatError("too_deep", 0, f"keys lie more than {MAX_DEPTH} deep")
+                raise FormatError("too_deep", 0, sentence("keys lie more than {max_depth} deep", max_depth=MAX_DEPTH))
             if cell in self._ancestors:
-                raise FormatError("cyclic_key", 0, "a key lists itself or one of its ancestors as a sub-key")
+                raise FormatError("cyclic_key", 0, sentence("a key lists itself or one of its ancestors as a sub-key"))
             # In a torn hive a list can point at a cell that another key has taken since.
             if self._source.keeps_parents and node.parent != self._cell:
-                raise FormatError("bad_parent", 16, "a sub-key is listed that belongs to another key")
+                raise FormatError("bad_parent", 16, sentence("a sub-key is listed that belongs to another key"))
         except FormatError as error:
             self._lose(error, cell)
             return None
@@ -301,9 +311,9 @@ class RegistryKey:
     def _is_sound(self, cell: int, node: KeyNode, kind: str, hint: bytes) -> bool:
         """Tell whether a sub-key's name is one that whole hives have, and its hint fits; else it is reported."""
         if node.doubt is not None:
-            self._lose(FormatError("bad_name", 76, f"{_short(node.name)!r}: {node.doubt}"), cell)
+            self._lose(bad_name(76, _short(node.name), node.doubt), cell)
         elif hint and not hint_fits(kind, hint, node):
-            self._lose(FormatError("bad_hint", 76, f"the hint of the list does not fit {_short(node.name)!r}"), cell)
+            self._lose(bad_hint(_short(node.name)), cell)
         else:
             return True
         return False
@@ -330,9 +340,11 @@ class RegistryKey:
             if other[0] != self._cell:
                 # No two keys of a whole hive share a value: one of the lists is wrong.
                 self._source.lost.lose_values("\\".join(other[1]))
-                self._lose_value(FormatError("shared_value", 0, "another key has the same value"), cell, "value")
+                self._lose_value(
+                    FormatError("shared_value", 0, sentence("another key has the same value")), cell, "value"
+                )
             if value.doubt is not None:
-                self._lose_value(FormatError("bad_name", 20, f"{_short(value.name)!r}: {value.doubt}"), cell, "value")
+                self._lose_value(bad_name(20, _short(value.name), value.doubt), cell, "value")
             yield cell, value
 
     def _value(self, cell: int, value: KeyValue) -> Value | None:
@@ -340,14 +352,18 @@ class RegistryKey:
             data = self._cells.value_data(value)
             # Strings without NUL exist; none of 720,000 values of real hives was one in a cell that has room for more.
             if value.type in _TEXTS and data[-2:] != b"\0\0" and self._cells.has_room(value):
-                raise FormatError("bad_length", 4, f"a text of {value.size} bytes that its cell goes on with")
+                raise FormatError(
+                    "bad_length", 4, sentence("a text of {size} bytes that its cell goes on with", size=value.size)
+                )
         except FormatError as error:
-            self._lose_value(error, cell, f"value {_short(value.name)}")
+            self._lose_value(error, cell, sentence("value {name}", name=_short(value.name)))
             return None
         return Value(value.name, value.type, data)
 
     def _lose_some_values(self, error: FormatError) -> None:
-        self._lose_value(error, self._node.value_list if self._node.value_list != NO_CELL else self._cell, "value list")
+        self._lose_value(
+            error, self._node.value_list if self._node.value_list != NO_CELL else self._cell, sentence("value list")
+        )
 
     def _lose_value(self, error: FormatError, cell: int, what: str) -> None:
         self._source.lost.lose_values(self.path)
@@ -358,7 +374,7 @@ class RegistryKey:
         self._fail(error, cell, "sub-keys")
 
     def _fail(self, error: FormatError, cell: int, what: str) -> None:
-        self._cells.fail(error, cell, f"{what} of {_short(self.path) or 'the root key'}")
+        self._cells.fail(error, cell, sentence("{what} of {path}", what=what, path=_short(self.path) or "the root key"))
 
 
 def _short(text: str) -> str:

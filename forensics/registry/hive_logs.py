@@ -9,6 +9,7 @@ from typing import BinaryIO
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.base_block import CHECKED_SIZE, BaseBlock, FileType, parse_base_block
 from forensics.registry.log_entries import (
@@ -83,9 +84,13 @@ class _Log:
                 data = self.stream.read(size)
             except Exception as error:  # whatever the libraries behind a tree raise
                 pass_on(error)
-                raise FormatError("not_obtained", offset, f"{self.name} cannot be read: {error}") from error
+                raise FormatError(
+                    "not_obtained", offset, sentence("{name} cannot be read: {error}", name=self.name, error=error)
+                ) from error
         if len(data) != size:
-            raise FormatError("truncated", offset, f"{self.name} does not hold {size} bytes there")
+            raise FormatError(
+                "truncated", offset, sentence("{name} does not hold {size} bytes there", name=self.name, size=size)
+            )
         return data
 
 
@@ -119,7 +124,11 @@ def _open_logs(tree: Tree, path: str, report: Report) -> Iterator[_Log]:
         except NotFound:
             continue
         except Unreadable as error:
-            report("log_unreadable", f"{path}{suffix}: {error}", None)
+            report(
+                "log_unreadable",
+                sentence("{path}{suffix}: {error}", path=path, suffix=suffix, error=error),
+                None,
+            )
             continue
         log = _open_log(entry.name, stream, entry.size, report)
         if log:
@@ -130,18 +139,27 @@ def _open_logs(tree: Tree, path: str, report: Report) -> Iterator[_Log]:
 
 def _open_log(name: str, stream: BinaryIO, size: int, report: Report) -> _Log | None:
     if size > MAX_LOG_SIZE:
-        report("log_too_large", f"{name} has {size} bytes; only the first {MAX_LOG_SIZE} are looked at", None)
+        report(
+            "log_too_large",
+            sentence(
+                "{name} has {size} bytes; only the first {max_log_size} are looked at",
+                name=name,
+                size=size,
+                max_log_size=MAX_LOG_SIZE,
+            ),
+            None,
+        )
     try:
         base = parse_base_block(stream.read(CHECKED_SIZE))
     except FormatError as error:
-        report("log_unusable", f"{name}: {error.message}", error.offset)
+        report("log_unusable", sentence("{name}: {message}", name=name, message=error.message), error.offset)
         return None
     except Exception as error:  # whatever the libraries behind a tree raise
         pass_on(error)
-        report("log_unreadable", f"{name}: {error}", None)
+        report("log_unreadable", sentence("{name}: {error}", name=name, error=error), None)
         return None
     if not base.checksum_ok:
-        report("log_unusable", f"{name}: the checksum of its base block is wrong", 508)
+        report("log_unusable", sentence("{name}: the checksum of its base block is wrong", name=name), 508)
         return None
     return _Log(name, base, stream, min(size, MAX_LOG_SIZE))
 
@@ -168,9 +186,27 @@ def _replay_new(logs: Sequence[_Log], primary: BaseBlock | None, report: Report)
             if header.sequence < (expected or start):
                 continue  # stale: the hive already holds it
             if expected is None and header.sequence > start + 1:
-                report("log_gap", f"{log.name} begins with flush {header.sequence}, the hive ends with {start}", offset)
+                report(
+                    "log_gap",
+                    sentence(
+                        "{name} begins with flush {sequence}, the hive ends with {start}",
+                        name=log.name,
+                        sequence=header.sequence,
+                        start=start,
+                    ),
+                    offset,
+                )
             elif expected is not None and header.sequence != expected:
-                report("log_gap", f"{log.name} goes on with {header.sequence} where {expected} should follow", offset)
+                report(
+                    "log_gap",
+                    sentence(
+                        "{name} goes on with {sequence} where {expected} should follow",
+                        name=log.name,
+                        sequence=header.sequence,
+                        expected=expected,
+                    ),
+                    offset,
+                )
                 return replay
             if not _apply_entry(replay, log, offset, header, report):
                 return replay if replay.sequences else None
@@ -195,7 +231,16 @@ def _apply_entry(replay: Replay, log: _Log, offset: int, header: LogEntryHeader,
     try:
         entry = parse_entry(log.read(offset, header.size))
     except FormatError as error:
-        report("log_torn", f"{log.name}: entry {header.sequence} is not applied: {error.message}", offset)
+        report(
+            "log_torn",
+            sentence(
+                "{name}: entry {sequence} is not applied: {message}",
+                name=log.name,
+                sequence=header.sequence,
+                message=error.message,
+            ),
+            offset,
+        )
         return False
     for page in entry.pages:
         replay.apply(page)
@@ -214,7 +259,7 @@ def _replay_old(logs: Sequence[_Log], primary: BaseBlock | None, report: Report)
         try:
             return _read_old(log, primary or log.base)
         except FormatError as error:
-            report("log_unusable", f"{log.name}: {error.message}", error.offset)
+            report("log_unusable", sentence("{name}: {message}", name=log.name, message=error.message), error.offset)
     return None
 
 

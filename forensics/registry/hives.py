@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotObtained, Tree
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.registry.base_block import BASE_BLOCK_SIZE, CHECKED_SIZE, BaseBlock, parse_base_block
 from forensics.registry.cells import KeyNode
 from forensics.registry.hive_bytes import HiveBytes
@@ -54,11 +55,14 @@ def _open(tree: Tree, entry: Entry, stream: BinaryIO, report: Report) -> Registr
     if block is None or block.dirty:
         replay = replay_logs(tree, path, block if block and block.checksum_ok else None, report)
     if block is None and replay is None:
-        raise SourceError(error.kind if error else "bad_magic", f"{path} is no registry hive: {error}")
+        raise SourceError(
+            error.kind if error else "bad_magic",
+            sentence("{path} is no registry hive: {error}", path=path, error=error),
+        )
     base = replay.base if replay else block
     assert base is not None
     if base is not block:
-        report("bad_base_block", "the hive's own base block is broken; the one of its log is used", 0)
+        report("bad_base_block", sentence("the hive's own base block is broken; the one of its log is used"), 0)
     state = "replayed" if replay else "in_transaction" if base.dirty else "clean"
     if state == "in_transaction":
         report("in_transaction", _in_transaction(base), None)
@@ -73,15 +77,17 @@ def _base_block(stream: BinaryIO, path: str) -> tuple[BaseBlock | None, FormatEr
         return None, error
     except Exception as error:  # whatever the libraries behind a tree raise
         pass_on(error)
-        raise NotObtained(f"{path} cannot be read: {error}") from error
+        raise NotObtained(sentence("{path} cannot be read: {error}", path=path, error=error)) from error
 
 
 def _in_transaction(base: BaseBlock) -> str:
     if not base.checksum_ok:
-        return "the checksum of the base block is wrong and no log fits; the hive is read as it is"
-    return (
-        f"a write did not end (sequence numbers {base.sequence1} and {base.sequence2}) and no log fits; "
-        "the hive is read as it is and may mix old and new data"
+        return sentence("the checksum of the base block is wrong and no log fits; the hive is read as it is")
+    return sentence(
+        "a write did not end (sequence numbers {sequence1} and {sequence2}) and no log fits; the "
+        "hive is read as it is and may mix old and new data",
+        sequence1=base.sequence1,
+        sequence2=base.sequence2,
     )
 
 
@@ -91,7 +97,11 @@ def _hive_bytes(stream: BinaryIO, size: int, base: BaseBlock, replay: Replay | N
     if replay and replay.overlay:
         there = max(there, (max(replay.overlay) + 1) * 512)
     if there < bins_size:
-        report("truncated", f"{bins_size} bytes of hive bins are claimed, {there} are there", size)
+        report(
+            "truncated",
+            sentence("{bins_size} bytes of hive bins are claimed, {there} are there", bins_size=bins_size, there=there),
+            size,
+        )
     return HiveBytes(stream, bins_size, replay.overlay if replay else None)
 
 
@@ -124,7 +134,9 @@ class RegistryHive:
         try:
             node = cells.key_node(root_cell)
         except FormatError as error:
-            message = f"{source_path}: its root key cannot be read: {error}"
+            message = sentence(
+                "{source_path}: its root key cannot be read: {error}", source_path=source_path, error=error
+            )
             if error.kind == NotObtained.kind:
                 raise NotObtained(message) from error
             raise SourceError("bad_root", message) from error

@@ -10,6 +10,7 @@ import struct
 from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.marvin32 import marvin32
 
@@ -75,14 +76,20 @@ def parse_entry_header(data: bytes) -> LogEntryHeader:
         FormatError: ``truncated``, ``bad_magic`` (where a log simply ends), ``bad_hash`` or ``bad_length``.
     """
     if len(data) < ENTRY_HEADER_SIZE:
-        raise FormatError("truncated", len(data), f"an HvLE header needs {ENTRY_HEADER_SIZE} bytes")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("an HvLE header needs {entry_header_size} bytes", entry_header_size=ENTRY_HEADER_SIZE),
+        )
     magic, size, _, sequence, bins_size, count, hash1, hash2 = _ENTRY.unpack_from(data)
     if magic != b"HvLE":
-        raise FormatError("bad_magic", 0, "no log entry begins here")
+        raise FormatError("bad_magic", 0, sentence("no log entry begins here"))
     if marvin32(data[:32]) != hash2:
-        raise FormatError("bad_hash", 32, "the hash of the log entry's header is wrong")
+        raise FormatError("bad_hash", 32, sentence("the hash of the log entry's header is wrong"))
     if size % SECTOR or size < ENTRY_HEADER_SIZE + count * _REFERENCE.size:
-        raise FormatError("bad_length", 4, f"a log entry of {size} bytes cannot hold {count} pages")
+        raise FormatError(
+            "bad_length", 4, sentence("a log entry of {size} bytes cannot hold {count} pages", size=size, count=count)
+        )
     return LogEntryHeader(size, sequence, bins_size, count, hash1)
 
 
@@ -97,18 +104,30 @@ def parse_entry(data: bytes) -> LogEntry:
     """
     header = parse_entry_header(data)
     if len(data) < header.size:
-        raise FormatError("truncated", len(data), f"a log entry of {header.size} bytes ends after {len(data)}")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("a log entry of {size} bytes ends after {count}", size=header.size, count=len(data)),
+        )
     if marvin32(memoryview(data)[ENTRY_HEADER_SIZE : header.size]) != header.hash1:
-        raise FormatError("bad_hash", 24, "the hash of the log entry's pages is wrong")
+        raise FormatError("bad_hash", 24, sentence("the hash of the log entry's pages is wrong"))
     pages = []
     start = ENTRY_HEADER_SIZE + header.page_count * _REFERENCE.size
     for index in range(header.page_count):
         where = ENTRY_HEADER_SIZE + index * _REFERENCE.size
         offset, size = _REFERENCE.unpack_from(data, where)
         if offset % SECTOR or size % SECTOR or not size or offset + size > header.bins_size:
-            raise FormatError("bad_page", where, f"page {offset:#x} of {size} bytes does not fit the hive bins")
+            raise FormatError(
+                "bad_page",
+                where,
+                sentence("page {offset:#x} of {size} bytes does not fit the hive bins", offset=offset, size=size),
+            )
         if start + size > header.size:
-            raise FormatError("bad_page", where, f"page {offset:#x} of {size} bytes leaves the log entry")
+            raise FormatError(
+                "bad_page",
+                where,
+                sentence("page {offset:#x} of {size} bytes leaves the log entry", offset=offset, size=size),
+            )
         pages.append(Page(offset, data[start : start + size]))
         start += size
     return LogEntry(header, tuple(pages))
@@ -145,9 +164,11 @@ def parse_dirty_vector(data: bytes, bins_size: int) -> DirtyVector:
     """
     size = dirty_vector_size(bins_size)
     if data[:4] != b"DIRT":
-        raise FormatError("bad_magic", LOG_START, "the log does not hold DIRT")
+        raise FormatError("bad_magic", LOG_START, sentence("the log does not hold DIRT"))
     if len(data) < size:
-        raise FormatError("truncated", LOG_START + len(data), f"a dirty vector of {size} bytes is cut off")
+        raise FormatError(
+            "truncated", LOG_START + len(data), sentence("a dirty vector of {size} bytes is cut off", size=size)
+        )
     runs: list[tuple[int, int]] = []
     for index, byte in enumerate(data[4:size]):
         # Most of a hive is clean, so look at bits only where one is set.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from forensics.language import joined, sentence
 from forensics.registry.names import fold_name
 
-SUBKEYS_LOST = "a list of its sub-keys is damaged"
-VALUE_LOST = "a value of it, or its list of values, cannot be read"
+SUBKEYS_LOST = sentence("a list of its sub-keys is damaged")
+VALUE_LOST = sentence("a value of it, or its list of values, cannot be read")
 
 
 class LostPlaces:
@@ -20,7 +21,7 @@ class LostPlaces:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Yield the path of each such key as it was met, and the reason."""
         for folded, path in self._subkeys.items():
-            yield path, SUBKEYS_LOST if folded not in self._values else f"{SUBKEYS_LOST}; {VALUE_LOST}"
+            yield path, SUBKEYS_LOST if folded not in self._values else joined([SUBKEYS_LOST, VALUE_LOST], "; ")
         for folded, path in self._values.items():
             if folded not in self._subkeys:
                 yield path, VALUE_LOST

@@ -11,6 +11,7 @@ from functools import lru_cache
 from operator import mul
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.one_bit import is_likely_damage
 
@@ -60,7 +61,7 @@ class StoredName:
     def text(self) -> str:
         """The name; raises FormatError ``truncated``. Windows does not check names for lone surrogates."""
         if self.size > len(self.area):
-            raise FormatError("truncated", 0, f"a name of {self.size} bytes leaves its cell")
+            raise FormatError("truncated", 0, sentence("a name of {size} bytes leaves its cell", size=self.size))
         if self.is_compressed:
             return self.raw.decode("latin-1")
         return self.area[: self.size & ~1].decode("utf-16-le", "replace")
@@ -73,12 +74,12 @@ class StoredName:
             room: Bytes that the cell has from where the name begins.
         """
         if room - self.size >= _CELL_UNIT:
-            return f"a name of {self.size} bytes in a cell that has room for {room}"
+            return sentence("a name of {size} bytes in a cell that has room for {room}", size=self.size, room=room)
         if name.isprintable():
             if not self.is_compressed and self.size and (self.size & 1 or max(name) < "\u0100"):
-                return "the name is not stored as such names are"
+                return sentence("the name is not stored as such names are")
             return None
-        return "the name holds control characters" if any(c < " " for c in name) else None
+        return sentence("the name holds control characters") if any(c < " " for c in name) else None
 
 
 def is_one_bit_off(stored: StoredName, wanted: str) -> bool:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Value
 from forensics.registry.hive_logs import Report
@@ -196,19 +197,26 @@ class _Reader:
             self._fail(path, error)
         except Exception as error:  # whatever the libraries behind a tree raise
             pass_on(error)
-            self._report("unreadable", f"{path}: {error}", None)
+            self._report("unreadable", sentence("{path}: {error}", path=path, error=error), None)
 
     def _fail(self, path: str, error: FormatError) -> None:
         self._reported += 1
         if self._reported <= MAX_REPORTED:
-            self._report(error.kind, f"{path}: {error.message}", error.offset)
+            self._report(error.kind, sentence("{path}: {message}", path=path, message=error.message), error.offset)
         elif self._reported == MAX_REPORTED + 1:
-            self._report("too_many_problems", f"{path}: more than {MAX_REPORTED} lines are wrong", None)
+            self._report(
+                "too_many_problems",
+                sentence("{path}: more than {max_reported} lines are wrong", path=path, max_reported=MAX_REPORTED),
+                None,
+            )
 
     def _key(self, path: str, item: ExportedKey) -> RegExportKey | None:
         parts = item.path.split("\\")
         if len(parts) > MAX_DEPTH or not all(parts):
-            self._fail(path, FormatError("bad_line", item.line, f"no key can have the path in line {item.line}"))
+            self._fail(
+                path,
+                FormatError("bad_line", item.line, sentence("no key can have the path in line {line}", line=item.line)),
+            )
             return None
         name, parts = _hive_name(parts)
         if name is None:
@@ -221,7 +229,9 @@ class _Reader:
             self._keys += made
             if self._keys > MAX_KEYS:
                 raise FormatError(
-                    "too_large", item.line, f"exports of more than {MAX_KEYS} keys are not read to their end"
+                    "too_large",
+                    item.line,
+                    sentence("exports of more than {max_keys} keys are not read to their end", max_keys=MAX_KEYS),
                 )
         key.exported = True
         return key
@@ -230,7 +240,9 @@ class _Reader:
         self._data += len(item.data) + 64
         if self._data > MAX_DATA:
             raise FormatError(
-                "too_large", item.line, f"exports of more than {MAX_DATA} bytes are not read to their end"
+                "too_large",
+                item.line,
+                sentence("exports of more than {max_data} bytes are not read to their end", max_data=MAX_DATA),
             )
         key.set(Value(item.name, item.type, item.data))
 

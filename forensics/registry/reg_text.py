@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 VERSION_5 = "Windows Registry Editor Version 5.00"
@@ -74,7 +75,7 @@ def parse_reg_export(lines: Iterable[str]) -> Iterator[ExportedKey | ExportedVal
     numbered = enumerate(lines, 1)
     version = next((line.strip() for _, line in numbered if line.strip()), "")
     if version not in (VERSION_5, VERSION_4):
-        raise FormatError("bad_magic", 0, "the file does not begin with a version line of regedit")
+        raise FormatError("bad_magic", 0, sentence("the file does not begin with a version line of regedit"))
     deleted = True  # values ahead of the first key, or of a key to delete, belong nowhere
     for number, line in numbered:
         text = line.strip()
@@ -86,7 +87,9 @@ def parse_reg_export(lines: Iterable[str]) -> Iterator[ExportedKey | ExportedVal
             deleted = path.startswith("-")
             if not path:
                 deleted = True
-                yield FormatError("bad_line", number, f"line {number} opens a key without closing its bracket")
+                yield FormatError(
+                    "bad_line", number, sentence("line {number} opens a key without closing its bracket", number=number)
+                )
             elif not deleted:
                 yield ExportedKey(path.rstrip("\\"), number)
             continue
@@ -102,7 +105,7 @@ def parse_reg_export(lines: Iterable[str]) -> Iterator[ExportedKey | ExportedVal
 def _value(number: int, line: str, rest: Iterator[tuple[int, str]], ansi: bool) -> ExportedValue | None:
     name = _NAME.match(line)
     if not name:
-        raise FormatError("bad_line", number, f"line {number} is neither key nor value")
+        raise FormatError("bad_line", number, sentence("line {number} is neither key nor value", number=number))
     content = line[name.end() :]
     title = _ESCAPE.sub(r"\1", name[1] or "")
     if content.startswith('"'):
@@ -117,7 +120,7 @@ def _value(number: int, line: str, rest: Iterator[tuple[int, str]], ansi: bool) 
         return ExportedValue(title, kind, data, number)
     if content.strip() == "-":
         return None
-    raise FormatError("bad_line", number, f"line {number} holds a value of no known kind")
+    raise FormatError("bad_line", number, sentence("line {number} holds a value of no known kind", number=number))
 
 
 def _string(number: int, content: str, rest: Iterator[tuple[int, str]]) -> bytes:
@@ -126,12 +129,16 @@ def _string(number: int, content: str, rest: Iterator[tuple[int, str]]) -> bytes
     while not _closes(parts[-1]):
         _, line = next(rest, (0, None))
         if line is None or size + len(line) > MAX_VALUE_SIZE // 2:
-            raise FormatError("bad_line", number, f"the text that begins in line {number} does not end")
+            raise FormatError(
+                "bad_line", number, sentence("the text that begins in line {number} does not end", number=number)
+            )
         parts.append(line)
         size += len(line)
     ended = _STRING.match("".join(parts))
     if not ended:
-        raise FormatError("bad_line", number, f"the text that begins in line {number} is followed by more")
+        raise FormatError(
+            "bad_line", number, sentence("the text that begins in line {number} is followed by more", number=number)
+        )
     return (_ESCAPE.sub(r"\1", ended[1]) + "\0").encode("utf-16-le", "surrogatepass")
 
 
@@ -149,10 +156,18 @@ def _hex(number: int, content: str, rest: Iterator[tuple[int, str]]) -> bytes:
             data += bytes.fromhex(content.rstrip("\\").replace(",", " "))
         except ValueError as error:
             raise FormatError(
-                "bad_line", number, f"the bytes that begin in line {number} are not hexadecimal"
+                "bad_line", number, sentence("the bytes that begin in line {number} are not hexadecimal", number=number)
             ) from error
         if len(data) > MAX_VALUE_SIZE:
-            raise FormatError("too_large", number, f"the value in line {number} exceeds {MAX_VALUE_SIZE} bytes")
+            raise FormatError(
+                "too_large",
+                number,
+                sentence(
+                    "the value in line {number} exceeds {max_value_size} bytes",
+                    number=number,
+                    max_value_size=MAX_VALUE_SIZE,
+                ),
+            )
         if not more:
             return bytes(data)
         _, content = next(rest, (0, ""))

@@ -75,7 +75,8 @@ def _told(row: KeyHistoryRow) -> str:
         return f"{file} was moved to {row.other_folder or 'another folder'}" + _as_name(row)
     if row.happened == "renamed":
         return f"{file} was renamed" + (f" to {row.other_name}" if row.other_name else "")
-    return f"{file} was {row.happened}{together(row.together, row.together_seconds, row.folder)}"
+    others = together(row.together, row.together_seconds, row.folder)
+    return ", ".join(filter(None, (f"{file} was {row.happened}", others)))
 
 
 def _as_name(row: KeyHistoryRow) -> str:

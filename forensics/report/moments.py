@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Literal
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.key_history import history_events
@@ -33,10 +34,10 @@ MOST_MOMENTS = 5_000
 """Display: moments of one kind on a page, or in a notebook."""
 
 _SETUP = {
-    "sysprep_begun": "Sysprep began",
-    "option_generalize": "Sysprep: generalize was asked for",
-    "machine_guid_assigned": "Setup assigned a MachineGuid",
-    "sysprep_succeeded": "Sysprep succeeded: the image was sealed",
+    "sysprep_begun": sentence("Sysprep began"),
+    "option_generalize": sentence("Sysprep: generalize was asked for"),
+    "machine_guid_assigned": sentence("Setup assigned a MachineGuid"),
+    "sysprep_succeeded": sentence("Sysprep succeeded: the image was sealed"),
 }
 _UPGRADED = re.compile(r"Updated on (\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2}):(\d{2})")
 _KEY_EVENTS = frozenset({36870, 1057, 1058, 1059, 6167, 1801, 1808, 1795})
@@ -93,13 +94,13 @@ def _machine(row: MachineRow) -> Iterator[Moment]:
         if time is not None:
             yield Moment(as_utc(time), kind, text, time_of, row.machine_id, row.source_path)
 
-    installed = "Windows was installed, or upgraded last (InstallDate)"
+    installed = sentence("Windows was installed, or upgraded last (InstallDate)")
     yield from moment(row.install_date, "setup", installed, "Installation Time")
-    guid = f"MachineGuid {row.machine_guid}: its registry key was last written"
+    guid = sentence("MachineGuid {guid}: its registry key was last written", guid=row.machine_guid)
     yield from moment(row.machine_guid_time, "identity", guid, "Content Modification Time")
-    yield from moment(row.last_shutdown, "event", "Last shutdown", "Last Shutdown Time")
+    yield from moment(row.last_shutdown, "event", sentence("Last shutdown"), "Last Shutdown Time")
     if row.sealed_at is not None:
-        text = "Sysprep sealed the image (CloneTag)"
+        text = sentence("Sysprep sealed the image (CloneTag)")
         yield Moment(row.sealed_at, "setup", text, "Recorded Time", row.machine_id, row.source_path, True)
     for upgrade in row.upgrades:
         match = _UPGRADED.search(upgrade)
@@ -109,35 +110,37 @@ def _machine(row: MachineRow) -> Iterator[Moment]:
                 time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
             except ValueError:
                 continue
-            text = "In-place upgrade (Source OS)"
+            text = sentence("In-place upgrade (Source OS)")
             yield Moment(time, "setup", text, "Recorded Time", row.machine_id, row.source_path, True)
 
 
 def _setup(row: SetupEventRow) -> Iterator[Moment]:
-    text = _SETUP.get(row.kind)
+    text: str | None = _SETUP.get(row.kind)
     if text is None or row.time is None:
         return
     if row.machine_guid:
-        text += f" {row.machine_guid}"
+        text = joined([text, row.machine_guid])
     yield Moment(as_utc(row.time), "setup", text, "Recorded Time", row.machine_id, row.source_path, row.time_is_local)
 
 
 def _secrets(case: CaseTables) -> Iterator[Moment]:
     for row in case.rows("secret"):
         if row.set_at is not None:
-            which = "present" if row.generation == "current" else "previous"
-            text = f"The {which} {row.name} was set"
+            text = sentence("The present {name} was set", name=row.name)
+            if row.generation != "current":
+                text = sentence("The previous {name} was set", name=row.name)
             yield Moment(as_utc(row.set_at), "secret", text, "Update Time", row.machine_id, row.source_path)
     for row in case.rows("master_key"):
         if row.created is not None:
-            text = f"Master key {row.guid} of {row.owner_sid or 'an unknown owner'} was made"
+            owner = row.owner_sid or sentence("an unknown owner")
+            text = sentence("Master key {guid} of {owner} was made", guid=row.guid, owner=owner)
             yield Moment(as_utc(row.created), "secret", text, "Creation Time", row.machine_id, row.path)
 
 
 def _keys(case: CaseTables) -> Iterator[Moment]:
     for row in case.rows("key_file"):
         if row.created is not None:
-            text = f"Key file of container {row.container or '?'} was made"
+            text = sentence("Key file of container {name} was made", name=row.container or "?")
             yield Moment(as_utc(row.created), "key", text, "Creation Time", row.machine_id, row.path, subject=row.path)
 
 
@@ -154,10 +157,15 @@ def _certificates(case: CaseTables, facts: Facts) -> Iterator[Moment]:
     for chain in case.rows("key_chain"):
         if not chain.thumbprint:
             continue
-        where = f"{label(chain)} in store {chain.store}"
+        named = {"name": label(chain), "store": chain.store}
         bounds: tuple[tuple[datetime | None, Kind, str, TimeOf], ...] = (
-            (chain.not_before, "certificate", f"{where}: valid from here", "Start Time"),
-            (chain.ends, "expiry", f"{where}: ends", "Expiration Time"),
+            (
+                chain.not_before,
+                "certificate",
+                sentence("{name} in store {store}: valid from here", **named),
+                "Start Time",
+            ),
+            (chain.ends, "expiry", sentence("{name} in store {store}: ends", **named), "Expiration Time"),
         )
         for time, kind, text, time_of in bounds:
             if time is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import standing
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
@@ -40,7 +41,7 @@ def account_of(use: CertificateUseRow) -> str:
 
 def sentence_of(reason: str) -> str:
     """Return a reason as a sentence of its own; empty where there is none."""
-    return f"{reason[0].upper()}{reason[1:]}." if reason else ""
+    return standing(reason)
 
 
 def told_use(use: CertificateUseRow) -> str:

@@ -10,6 +10,7 @@ from typing import IO, cast
 from forensics.disk.ad1 import DELETED, Ad1, Ad1Entry
 from forensics.disk.links import Link
 from forensics.disk.tree import NotObtained
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.archive_damage import ArchiveDamage
 from forensics.sources.archive_tree import ArchiveTree
@@ -50,7 +51,9 @@ class Ad1Tree(ArchiveTree):
                 for entry in image.entries(first, seen):
                     self._take(folder, entry, depth, pending)
             except NotObtained as error:
-                self.broken = self.broken or ArchiveDamage("damaged", f"in the folder {folder}: {error}", first)
+                self.broken = self.broken or ArchiveDamage(
+                    "damaged", sentence("in the folder {folder}: {error}", folder=folder, error=error), first
+                )
 
     def _take(self, folder: str, entry: Ad1Entry, depth: int, pending: list[tuple[str, int, int]]) -> None:
         path = f"{folder}/{_component(entry.name)}"
@@ -64,9 +67,13 @@ class Ad1Tree(ArchiveTree):
                 self.left_out += 1
         elif entry.is_file:
             told = self._image.properties(entry)
-            link = Link("symbolic link", "a place that cannot be told") if told.is_link else None
+            link = Link("symbolic link", sentence("a place that cannot be told")) if told.is_link else None
             is_whole = told.size in (None, entry.size)
-            lacks = "" if is_whole else f"the image holds {entry.size} of its {told.size} bytes"
+            lacks = (
+                ""
+                if is_whole
+                else sentence("the image holds {size} of its {told_size} bytes", size=entry.size, told_size=told.size)
+            )
             self._add(path, False, _File(entry, told.md5, lacks), entry.size, told.modified, link)
         else:
             self.left_out += 1

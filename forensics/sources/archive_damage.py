@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
-from forensics.language import sentence_n
+from forensics.language import joined, sentence, sentence_n
 from forensics.late_methods import dataclass
 
 MAX_BEHIND_TAR = 64 << 20
@@ -23,7 +23,7 @@ MAX_NAMED = 3
 """Display: members of a damaged zip archive that are named; the others are counted."""
 _BLOCK = 512
 _CHUNK = 1 << 20
-_UNSEEN = "members may be missing, so nothing that is not in it is absent"
+_UNSEEN = sentence("members may be missing, so nothing that is not in it is absent")
 _LOCAL = struct.Struct("<4s22xHH")
 _END = struct.Struct("<4s4xHHII")
 _END_SIZE = 22
@@ -66,16 +66,23 @@ def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
     file.seek(max(0, min(end, size)))
     block = file.read(_BLOCK)
     if len(block) < _BLOCK:
-        message = f"the archive is cut short: it stops without the blocks of zeros that end one; {_UNSEEN}"
+        message = sentence(
+            "the archive is cut short: it stops without the blocks of zeros that end one; {unseen}", unseen=_UNSEEN
+        )
         return ArchiveDamage("truncated", message, end if 0 <= end < _NO_PLACE else size)
     if any(block):
-        message = f"the archive is damaged or cut short at the header of a member: the rest is not read; {_UNSEEN}"
+        message = sentence(
+            "the archive is damaged or cut short at the header of a member: the rest is not read; {unseen}",
+            unseen=_UNSEEN,
+        )
         return ArchiveDamage("damaged", message, end)
     at, zeros = end + _BLOCK, bytes(_CHUNK)
     while at < end + MAX_BEHIND_TAR and (chunk := file.read(_CHUNK)):
         if chunk != zeros[: len(chunk)]:
             at += len(chunk) - len(chunk.lstrip(b"\0"))
-            message = f"the archive goes on behind what looks like its end: the rest is not read; {_UNSEEN}"
+            message = sentence(
+                "the archive goes on behind what looks like its end: the rest is not read; {unseen}", unseen=_UNSEEN
+            )
             return ArchiveDamage("damaged", message, at)
         at += len(chunk)
     return None
@@ -122,11 +129,12 @@ def damage_of_zip(
     wrong = [(member, named) for member in ordered if (named := _named_otherwise(file, size, member)) is not None]
     if not wrong:
         return None
-    told = "; ".join(f"{member.orig_filename!r} {named}" for member, named in wrong[:MAX_NAMED])
-    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
-    message = f"the directory of the archive does not fit its members; {_UNSEEN}"
+    told = [sentence("{name!r} {how}", name=member.orig_filename, how=named) for member, named in wrong[:MAX_NAMED]]
+    if len(wrong) > MAX_NAMED:
+        told.append(sentence("and {count} more", count=len(wrong) - MAX_NAMED))
+    message = sentence("the directory of the archive does not fit its members; {unseen}", unseen=_UNSEEN)
     at = wrong[0][0].header_offset
-    return ArchiveDamage("damaged", message, at if 0 <= at < size else None, told + more)
+    return ArchiveDamage("damaged", message, at if 0 <= at < size else None, joined(told, "; "))
 
 
 def _named_otherwise(file: BinaryIO, size: int, member: MemberName | zipfile.ZipInfo) -> str | None:
@@ -134,16 +142,16 @@ def _named_otherwise(file: BinaryIO, size: int, member: MemberName | zipfile.Zip
     if member.flag_bits & _MASKED:
         return None
     if not 0 <= member.header_offset < size:
-        return "lies outside the archive"
+        return sentence("lies outside the archive")
     file.seek(member.header_offset)
     head = file.read(_LOCAL.size)
     if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
-        return "is not where it should be"
+        return sentence("is not where it should be")
     encoding = "utf-8" if member.flag_bits & _UTF_8 else "cp437"
     name = file.read(_LOCAL.unpack(head)[1])
     if name == member.orig_filename.encode(encoding, "surrogateescape"):
         return None
-    return f"calls itself {name.decode(encoding, 'backslashreplace')!r}"
+    return sentence("calls itself {encoding!r}", encoding=name.decode(encoding, "backslashreplace"))
 
 
 def _count_in_end(file: BinaryIO) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ from forensics.disk.links import Link
 from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.sources.archive_damage import ArchiveDamage
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 
@@ -205,7 +206,11 @@ def normalised(name: str) -> list[str]:
 
 def too_large(of_what: str = "members", most: int | None = None) -> SourceError:
     """Say that an archive has more of something than is read."""
-    message = f"the archive has more than {most or MAX_MEMBERS} {of_what}: unpack it and examine the folder"
+    message = sentence(
+        "the archive has more than {most} {of_what}: unpack it and examine the folder",
+        most=most or MAX_MEMBERS,
+        of_what=of_what,
+    )
     return SourceError("too_large", message)
 
 
@@ -215,12 +220,23 @@ def not_got(error: Exception) -> Unreadable:
         return error
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = tempfile.gettempdir()
-        return NotObtained(f"no room to unpack it in {where}: make room there, or set TMPDIR to a folder that has some")
+        return NotObtained(
+            sentence(
+                "no room to unpack it in {where}: make room there, or set TMPDIR to a folder that has some", where=where
+            )
+        )
     if isinstance(error, OSError):
-        return NotObtained(f"the archive, or the folder to unpack it in, cannot be used: {error.strerror or error}")
+        return NotObtained(
+            sentence(
+                "the archive, or the folder to unpack it in, cannot be used: {strerror}",
+                strerror=error.strerror or error,
+            )
+        )
     # zipfile names the member, which would make every reason another one.
-    how = "its checksum does not fit" if str(error).startswith("Bad CRC-32") else str(error)
-    return NotObtained(f"the archive is damaged there, which says nothing about the file itself: {how}")
+    how = sentence("its checksum does not fit") if str(error).startswith("Bad CRC-32") else str(error)
+    return NotObtained(
+        sentence("the archive is damaged there, which says nothing about the file itself: {how}", how=how)
+    )
 
 
 def _held(member: IO[bytes], size: int, extents: Sequence[tuple[int, int]] | None) -> BinaryIO:
@@ -258,7 +274,7 @@ def fill(
         OSError: There is no room.
     """
     if size > MAX_MEMBER:
-        raise NotObtained(f"{size} bytes: too large for a file of a collection")
+        raise NotObtained(sentence("{size} bytes: too large for a file of a collection", size=size))
     room = None if isinstance(target, io.BytesIO) else Room()
     written = 0
     for start, length in extents if extents is not None else [(0, size)]:
@@ -270,7 +286,11 @@ def fill(
         while start < end:
             chunk = member.read(min(_COPY, end - start))
             if not chunk:
-                raise NotObtained(f"cut short in the archive: {size - start} of {size} bytes are missing")
+                raise NotObtained(
+                    sentence(
+                        "cut short in the archive: {size} of {size2} bytes are missing", size=size - start, size2=size
+                    )
+                )
             if chunk.count(0) != len(chunk):
                 if room is not None:
                     room.take(len(chunk))
@@ -287,7 +307,7 @@ def fill(
         room.skip(max(0, size - written))
     # The last read checks the sum over the whole member.
     if member.read(1):
-        raise NotObtained("longer than the archive says")
+        raise NotObtained(sentence("longer than the archive says"))
     extend(target, size)
 
 

@@ -7,7 +7,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
-from forensics.language import sentence_n
+from forensics.language import joined, sentence, sentence_n
 from forensics.sources.archive_code_page import encoding_of_names
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.source import Source
@@ -47,7 +47,10 @@ def _open_ad1(source: Source, image: Image) -> ArchiveTree:
     try:
         tree = Ad1Tree(open_ad1(image, source))
     except NotObtained as error:
-        raise SourceError("damaged", f"{image.name} is a damaged AD1 image: {error}; copy it again") from error
+        raise SourceError(
+            "damaged",
+            sentence("{name} is a damaged AD1 image: {error}; copy it again", name=image.name, error=error),
+        ) from error
     except SourceError as error:
         raise with_next_step(error, image.name) from error
     if tree.deleted:
@@ -77,8 +80,8 @@ def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> 
 
 def _tell(source: Source, image: Image, tree: ArchiveTree) -> None:
     if tree.broken:
-        members = f": {tree.broken.members}" if tree.broken.members else ""
-        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
+        message = joined(filter(None, [tree.broken.message, tree.broken.members]), ": ")
+        source.problem(image.name, tree.broken.kind, message, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
     if tree.repeated:
         message = sentence_n(

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
+from forensics.language import sentence
 from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.installation import HIVE_FOLDER, Installation
 from forensics.sources.source import Source
@@ -20,12 +21,12 @@ from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
 BACKUP_FOLDER = f"{HIVE_FOLDER}/RegBack"
-NO_BACKUPS = (
-    "RegBack holds no backup copy of SYSTEM (since Windows 10 1803 Windows makes none unless it is told to): "
-    "examine it without --regback"
+NO_BACKUPS = sentence(
+    "RegBack holds no backup copy of SYSTEM (since Windows 10 1803 Windows makes none unless it "
+    "is told to): examine it without --regback"
 )
 """Why a Windows cannot be shown by its backup hives."""
-_EMPTY = "its hives are empty, as Windows leaves them since Windows 10 1803"
+_EMPTY = sentence("its hives are empty, as Windows leaves them since Windows 10 1803")
 _LEAST = 4096
 """Format: bytes of a hive: its base block."""
 
@@ -50,11 +51,14 @@ def tell_backup_hives(installation: Installation) -> None:
     found = backup_hives(installation)
     if found:
         names = ", ".join(sorted(hive.name.upper() for hive in found))
-        outcome = Outcome("present", f"backup copies of hives ({names}), an older state: evidence, not the machine")
+        outcome = Outcome(
+            "present",
+            sentence("backup copies of hives ({names}), an older state: evidence, not the machine", names=names),
+        )
     elif any(is_named_as_hive(entry) for entry in listing.entries):
         outcome = Outcome("absent", _EMPTY)
     else:
-        outcome = Outcome("absent", "no hives in it")
+        outcome = Outcome("absent", sentence("no hives in it"))
     installation.coverage.tell("folder", "RegBack", outcome, path)
 
 
@@ -87,11 +91,13 @@ def read_by_backups(installation: Installation) -> str | None:
     if not any(hive.name.upper() == "SYSTEM" for hive in backup_hives(installation)):
         return None
     at = backed_up_at(installation)
-    of = f"the backup hives in RegBack{f', of {at:%Y-%m-%d}' if at else ''}"
+    of = sentence("the backup hives in RegBack")
+    if at:
+        of = sentence("the backup hives in RegBack, of {day}", day=f"{at:%Y-%m-%d}")
     installation.hive_folder = BACKUP_FOLDER
-    message = f"its hives are {of}: an older state of the machine, beside the files of today"
+    message = sentence("its hives are {of}: an older state of the machine, beside the files of today", of=of)
     installation.problem(installation.in_windows(BACKUP_FOLDER), "older_state", message)
-    return f"what its own hives hold, while this is of {of}"
+    return sentence("what its own hives hold, while this is of {of}", of=of)
 
 
 def show_backups(opened: Source, entry: SourceEntry) -> int:
@@ -112,9 +118,13 @@ def show_backups(opened: Source, entry: SourceEntry) -> int:
     shown = {each.machine_id: read_by_backups(each) for each in opened.installations}
     without = frozenset(number for number, state in shown.items() if state is None)
     for number in without:
-        opened.problem(opened.path, "no_backup_hives", f"installation {number}: {NO_BACKUPS}")
+        opened.problem(
+            opened.path,
+            "no_backup_hives",
+            sentence("installation {number}: {no_backups}", number=number, no_backups=NO_BACKUPS),
+        )
     if without and len(without) == len(shown):
-        raise SourceError("no_backup_hives", f"{opened.path}: {NO_BACKUPS}")
+        raise SourceError("no_backup_hives", sentence("{path}: {no_backups}", path=opened.path, no_backups=NO_BACKUPS))
     opened.forget_machines(without)
     for piece in opened.found or [entry]:
         piece.machine_ids = [number for number in piece.machine_ids if number not in without]

@@ -13,6 +13,7 @@ from forensics.disk.containers import Image, open_disk
 from forensics.disk.errors import SourceError
 from forensics.disk.machine_backup import BackupDisk, open_backup
 from forensics.disk.recognise import recognise
+from forensics.language import joined, sentence
 from forensics.sources.disks import add_image
 from forensics.sources.pieces import Pieces
 from forensics.sources.same_evidence import identity_of_path
@@ -34,8 +35,11 @@ def add_backup(pieces: Pieces, image: Image) -> None:
     backup = open_backup(image, source)
     source.reader = backup.reader
     if not backup.disks:
-        told = "; ".join(f"{name}: {why}" for name, why in backup.left_out)
-        raise SourceError("nothing_found", f"{image.name} holds no disk that is read{f' ({told})' if told else ''}")
+        told = joined((sentence("{name}: {why}", name=name, why=why) for name, why in backup.left_out), "; ")
+        nothing = sentence("{image} holds no disk that is read", image=image.name)
+        raise SourceError(
+            "nothing_found", sentence("{nothing} ({told})", nothing=nothing, told=told) if told else nothing
+        )
     for disk in backup.disks:
         entry = pieces.entry(pieces.inside(disk.name))
         entry.size = disk.size

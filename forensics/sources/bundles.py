@@ -16,6 +16,7 @@ from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.bundles.named_disks import MAX_DISKS, NamedDisk, NamedDisks
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.pieces import Pieces
@@ -99,8 +100,10 @@ def read_bundles(
     found, left = [], _MAX_NAMED
     for number, (entry, kind) in enumerate(configurations):
         if number == _MAX_CONFIGURATIONS or not left:
-            message = f"only the first {number} configurations were asked which disks are of today"
-            pieces.source.problem(pieces.top, "too_many", f"{pieces.top}: {message}")
+            message = sentence(
+                "only the first {number} configurations were asked which disks are of today", number=number
+            )
+            pieces.source.problem(pieces.top, "too_many", sentence("{top}: {message}", top=pieces.top, message=message))
             break
         if (bundle := _read(pieces, tree, entry, kind)) is not None:
             named = bundle.said.current[: min(left, MAX_DISKS)]
@@ -117,18 +120,28 @@ def _read(pieces: Pieces, tree: CollectedTree, entry: Entry, kind: str) -> Bundl
     shown = pieces.inside(entry.path)
     try:
         if entry.size > _MAX_CONFIGURATION and kind != HYPER_V:
-            raise FormatError("too_large", 0, f"{entry.size} bytes are no configuration")
+            raise FormatError("too_large", 0, sentence("{size} bytes are no configuration", size=entry.size))
         with tree.open(entry) as file:
             said = _reader(kind)(file.read(_MAX_CONFIGURATION + 1))
     except (NotFound, Unreadable, OSError, FormatError) as error:
         # Whether a newer disk is missing cannot be told then. What is wrong with one of Hyper-V is told elsewhere.
         if kind != HYPER_V:
-            pieces.source.problem(shown, "unreadable", f"{shown} cannot be read: {error}")
+            pieces.source.problem(
+                shown, "unreadable", sentence("{shown} cannot be read: {error}", shown=shown, error=error)
+            )
         return None
     if said.hidden:
-        pieces.source.problem(shown, "encrypted", f"which disks {shown} names is not known: {said.hidden}")
+        pieces.source.problem(
+            shown,
+            "encrypted",
+            sentence("which disks {shown} names is not known: {hidden}", shown=shown, hidden=said.hidden),
+        )
     if len(said.current) > MAX_DISKS:
-        message = f"only the first {MAX_DISKS} of the {len(said.current)} disks that it names are looked for"
+        message = sentence(
+            "only the first {max_disks} of the {count} disks that it names are looked for",
+            max_disks=MAX_DISKS,
+            count=len(said.current),
+        )
         pieces.source.cut("file", entry.name, shown, message)
     return Bundle(entry, kind, said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 SEARCH: Literal["search"] = "search"
@@ -46,4 +47,6 @@ def unused_choices(choices: Choices, has_disk: bool) -> str | None:
     named = " and ".join(option for option, value in given.items() if value is not None)
     if not named or has_disk:
         return None
-    return f"{named} chose a part of a disk, and none of the sources holds a disk: all of each was examined"
+    return sentence(
+        "{named} chose a part of a disk, and none of the sources holds a disk: all of each was examined", named=named
+    )

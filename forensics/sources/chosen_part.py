@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.unlock import Unlock
+from forensics.language import joined, sentence
 from forensics.sources.choices import SEARCH, Choices
 from forensics.sources.source import Source
 from forensics.sources.volumes import add_disk
@@ -38,10 +39,21 @@ def add_chosen(
         return True
     begins = int(choices.offset)
     if begins >= disk.size:
-        message = f"{disk.path} holds {disk.size} bytes, none at --offset {begins}: {_there_is(disk)}"
+        message = sentence(
+            "{path} holds {size} bytes, none at --offset {begins}: {there_is}",
+            path=disk.path,
+            size=disk.size,
+            begins=begins,
+            there_is=_there_is(disk),
+        )
         raise SourceError("bad_offset", message)
     if not add_disk(source, disk_at(disk, begins), keys, first_machine_id, choices.partition):
-        message = f"{disk.path}: neither a disk nor a volume begins at --offset {begins}: {_there_is(disk)}"
+        message = sentence(
+            "{path}: neither a disk nor a volume begins at --offset {begins}: {there_is}",
+            path=disk.path,
+            begins=begins,
+            there_is=_there_is(disk),
+        )
         raise SourceError("bad_offset", message)
     return True
 
@@ -59,15 +71,24 @@ def disk_at(disk: Disk, start: int) -> Disk:
 
 def told_partitions(partitions: Sequence[Partition]) -> str:
     """Name partitions with the bytes at which they begin."""
-    told = [f"partition {p.number} ({p.size} bytes from byte {p.offset})" for p in partitions[:_NAMED]]
-    more = f" and {len(partitions) - _NAMED} more" if len(partitions) > _NAMED else ""
-    return ", ".join(told) + more
+    told: list[str] = [
+        sentence("partition {number} ({size} bytes from byte {offset})", number=p.number, size=p.size, offset=p.offset)
+        for p in partitions[:_NAMED]
+    ]
+    names = joined(told, ", ")
+    if len(partitions) > _NAMED:
+        return sentence("{names} and {count} more", names=names, count=len(partitions) - _NAMED)
+    return names
 
 
 def _there_is(disk: Disk) -> str:
     table = read_partition_table(VolumeReader(disk.stream, 0, disk.size), disk.size, disk.sector_size)
-    has = f"its table has {told_partitions(table.partitions)}" if table and table.partitions else "it has no partitions"
-    return f"{has}; --offset search looks for what begins in it"
+    has = (
+        sentence("its table has {told_partitions}", told_partitions=told_partitions(table.partitions))
+        if table and table.partitions
+        else sentence("it has no partitions")
+    )
+    return sentence("{has}; --offset search looks for what begins in it", has=has)
 
 
 def _add_found(
@@ -82,16 +103,20 @@ def _add_found(
 
     result = search_beginnings(VolumeReader(disk.stream, 0, disk.size), disk.size, progress)
     if result.cut is not None:
-        source.cut("volume", "disk", disk.path, f"searching for disks: {result.cut}", "too_large")
+        source.cut("volume", "disk", disk.path, sentence("searching for disks: {cut}", cut=result.cut), "too_large")
     if not result.found:
+        nothing = sentence("{path}: no disk and no NTFS or BitLocker volume begins in it at any sector", path=disk.path)
+        if result.cut:
+            nothing = sentence("{nothing} ({cut})", nothing=nothing, cut=result.cut)
         raise SourceError(
             "no_volume",
-            f"{disk.path}: no disk and no NTFS or BitLocker volume begins in it at any sector"
-            f"{f' ({result.cut})' if result.cut else ''}: it is encrypted as a whole, damaged, or no disk image",
+            sentence("{nothing}: it is encrypted as a whole, damaged, or no disk image", nothing=nothing),
         )
     refused: list[SourceError] = []
     for beginning in result.found:
-        told = f"{beginning.what} begins at byte {beginning.offset} (found by --offset search)"
+        told = sentence(
+            "{what} begins at byte {offset} (found by --offset search)", what=beginning.what, offset=beginning.offset
+        )
         source.coverage.tell("volume", "disk", Outcome("present", told), disk.path)
         progress(f"{disk.path}: {told}")
         try:

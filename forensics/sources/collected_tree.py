@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.upload_in_pieces import INDEXES, UploadInPieces, upload_in_pieces
 
@@ -84,18 +85,22 @@ class CollectedTree:
         at = self.entry(folder) if isinstance(folder, str) else folder
         if not at.is_dir:
             _refuse_link(at)
-            raise Unreadable("not a folder")
+            raise Unreadable(sentence("not a folder"))
         return list(self._listed(at).values())
 
     def cut_short(self, folder: str) -> str | None:
         at = self.entry(folder)
         self._listed(at)
-        return f"only {MAX_ENTRIES} of its names are listed" if at.path.casefold() in self._cut else None
+        return (
+            sentence("only {max_entries} of its names are listed", max_entries=MAX_ENTRIES)
+            if at.path.casefold() in self._cut
+            else None
+        )
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file
         if entry.is_dir:
-            raise Unreadable("a folder")
+            raise Unreadable(sentence("a folder"))
         _refuse_link(entry)
         if isinstance(entry.handle, UploadInPieces):
             from forensics.sources.upload_stream import open_pieces

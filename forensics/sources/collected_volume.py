@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.language import sentence
 from forensics.sources.contents import add_found
 from forensics.sources.evidence_search import FoundEvidence, search
 from forensics.sources.layout import find_layout
@@ -12,7 +13,7 @@ from forensics.sources.volume_search import MAX_FILES, MAX_HIVES, named_places
 from forensics.sources.volume_tree import VolumeTree
 from forensics.tables.outcome import Outcome
 
-_COPY_OUT = "copy out what you know of, and examine that"
+_COPY_OUT = sentence("copy out what you know of, and examine that")
 
 
 def add_collected_volumes(pieces: Pieces) -> None:
@@ -37,10 +38,18 @@ def _searched(source: Source, place: SearchedTree) -> tuple[VolumeTree, FoundEvi
     tree.show_all()
     path = f"{source.path}#{place.name}" if place.name else source.path
     if places.more_hives:
-        message = f"not all names on it were searched, or more than {MAX_HIVES} are those of hives: {_COPY_OUT}"
+        message = sentence(
+            "not all names on it were searched, or more than {max_hives} are those of hives: {copy_out}",
+            max_hives=MAX_HIVES,
+            copy_out=_COPY_OUT,
+        )
         source.cut("folder", "collections", path, message)
     if places.more_files:
-        message = f"only {MAX_FILES} images and archives on it were looked at: {_COPY_OUT}"
+        message = sentence(
+            "only {max_files} images and archives on it were looked at: {copy_out}",
+            max_files=MAX_FILES,
+            copy_out=_COPY_OUT,
+        )
         source.coverage.tell("folder", "images and archives", Outcome("partial", message), f"{path}/*")
     layout = found.layout
     return (tree, found) if layout.roots or layout.shadows or found.hives or found.files else (None, None)

@@ -6,6 +6,7 @@ from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
+from forensics.language import joined, sentence
 from forensics.sources.folder_tree import folder_tree
 from forensics.sources.former import former_windows
 from forensics.sources.installation import Installation
@@ -20,7 +21,9 @@ from forensics.tables.windows_path import is_moved_aside
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 
 
-_OTHER_DRIVE = "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
+_OTHER_DRIVE = sentence(
+    "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
+)
 
 
 def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> None:
@@ -61,7 +64,11 @@ def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> N
             )
         start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
         source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
-    holds = f"Windows in {root.windows}" if found.kind != "profile" else "users' profiles, without their Windows"
+    holds = (
+        sentence("Windows in {windows}", windows=root.windows)
+        if found.kind != "profile"
+        else sentence("users' profiles, without their Windows")
+    )
     source.coverage.tell("folder", root.label or "collection", Outcome("present", holds), path)
 
 
@@ -71,11 +78,13 @@ def tell_search(source: Source, layout: Layout) -> None:
         for folder in folders:
             source.coverage.tell("folder", folder, Outcome("not_examined", why), f"{source.path}/{folder}")
     if layout.roots and is_named_shadow_copy(source.path):
-        source.older_state_of = "the volume that this is a shadow copy of"
-        message = "it was collected from a volume shadow copy: all that follows is an older state of the machine"
+        source.older_state_of = sentence("the volume that this is a shadow copy of")
+        message = sentence(
+            "it was collected from a volume shadow copy: all that follows is an older state of the machine"
+        )
         source.problem(source.path, "older_state", message)
     if layout.truncated:
-        message = "too many folders, or too deep: the search for Windows did not look into all of them"
+        message = sentence("too many folders, or too deep: the search for Windows did not look into all of them")
         source.cut("folder", "collection", source.path, message, "too_large")
 
 
@@ -105,11 +114,20 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
         )
     )
     names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
-    keys = "".join(f"; keys beside them: {', '.join(sorted(e.path for e in folder.keys.values()))}" * bool(folder.keys))
-    source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}{keys}"), path)
+    hives = sentence("loose hives: {names}", names=names)
+    keys = ", ".join(sorted(e.path for e in folder.keys.values()))
+    beside = [sentence("keys beside them: {keys}", keys=keys)] if keys else []
+    source.coverage.tell(
+        "folder",
+        folder.path or "hives",
+        Outcome("present", joined([hives, *beside], "; ")),
+        path,
+    )
     if is_backup("/".join(path.replace("\\", "/").split("/")[-2:])):
-        source.older_state_of = "the hives that these are backup copies of"
-        message = "these are backup copies that Windows keeps of its hives (RegBack): an older state of the machine"
+        source.older_state_of = sentence("the hives that these are backup copies of")
+        message = sentence(
+            "these are backup copies that Windows keeps of its hives (RegBack): an older state of the machine"
+        )
         source.problem(path, "older_state", message)
     above = path.removesuffix(f"/{folder.path}") if folder.path else path
     for entry in folder.left_out:
@@ -123,7 +141,9 @@ def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
         SourceError: It cannot be told which hive it is.
     """
     if image.unpacked:
-        raise SourceError("unsupported", f"{image.name} is a compressed hive: unpack it, with its .LOG files")
+        raise SourceError(
+            "unsupported", sentence("{name} is a compressed hive: unpack it, with its .LOG files", name=image.name)
+        )
     tree = folder_tree(image.path.parent)
     wanted = {image.path.name.casefold() + suffix for suffix in ("", *(log.casefold() for log in _LOGS))}
     entries = [e for e in tree.entries("") if e.name.casefold() in wanted]
@@ -131,6 +151,11 @@ def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
         note_evidence(image.path.parent / entry.name)
     folder = hives_in(tree, "", entries)
     if not folder.files:
-        raise SourceError("unknown_hive", f"{image.name} is {not_placed(tree, tree.entry(image.path.name))}")
+        raise SourceError(
+            "unknown_hive",
+            sentence(
+                "{name} is {not_placed}", name=image.name, not_placed=not_placed(tree, tree.entry(image.path.name))
+            ),
+        )
     source.kind = "hives"
     add_hives(source, tree, folder, source.path, first_machine_id)

@@ -12,7 +12,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.machine_backup import BACKUPS
 from forensics.disk.places import place_of
 from forensics.disk.tree import Entry
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
 from forensics.sources.bundles import HYPER_V, Bundle, chunks_of, read_bundles
@@ -41,8 +41,10 @@ from forensics.tables.outcome import Outcome
 
 _MAX_ARCHIVES = 3
 """Work: archives within archives that are opened."""
-_PART = "files of a machine of which another archive or folder beside this one holds more: examined with those"
-_COPY_OUT = "copy it out (mount the volume read-only) and examine it"
+_PART = sentence(
+    "files of a machine of which another archive or folder beside this one holds more: examined with those"
+)
+_COPY_OUT = sentence("copy it out (mount the volume read-only) and examine it")
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 
 
@@ -231,7 +233,10 @@ def add_files(
         chunks = [chunk for disk in disks[:MAX_PIECES] for chunk in chunks_of(tree, disk.entry)]
         place = UnpackedMembers(pieces, tree).unpack([*opened, *chunks])
         for file in (*disks[MAX_PIECES:], *wims[MAX_PIECES:], *archives[MAX_PIECES:]):
-            reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
+            reason = sentence(
+                "only the first {max_pieces} disks and archives of an archive are opened: unpack it",
+                max_pieces=MAX_PIECES,
+            )
             pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     found = [
         FoundDisk(place[f.entry.path], pieces.inside(f.entry.path), f.kind.kind, f.entry.size)
@@ -272,7 +277,9 @@ def _add_files_of_volume(pieces: Pieces, tree: VolumeTree, files: Sequence[Evide
         return
     others = [file for file in files if file not in zips]
     for file in others[:MAX_PIECES]:
-        reason = file.kind.reason or f"it lies on this volume and is not opened there: {_COPY_OUT}"
+        reason = file.kind.reason or sentence(
+            "it lies on this volume and is not opened there: {copy_out}", copy_out=_COPY_OUT
+        )
         pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     if len(others) > MAX_PIECES:
         why = sentence_n(
@@ -288,7 +295,9 @@ def _open_zip(pieces: Pieces, tree: VolumeTree, entry: Entry, piece: Source) -> 
     file = piece.resources.enter_context(tree.open(entry))
     if not may_be_collection(file):
         piece.holds_nothing = True
-        raise SourceError("nothing_found", f"{piece.path} holds nothing that is named as evidence is")
+        raise SourceError(
+            "nothing_found", sentence("{path} holds nothing that is named as evidence is", path=piece.path)
+        )
     add_archive(pieces.within(piece), Image(Path(entry.path), piece.path, file, entry.size, "zip", unpacked=True), None)
 
 
@@ -308,9 +317,14 @@ def _add_archive(pieces: Pieces, opener: Callable[[Source], None], file: Evidenc
     entry = pieces.entry(pieces.inside(file.entry.path))
     entry.size = file.entry.size
     if number >= MAX_PIECES:
-        entry.error = f"only the first {MAX_PIECES} archives of a folder are opened: name it itself"
+        entry.error = sentence(
+            "only the first {max_pieces} archives of a folder are opened: name it itself", max_pieces=MAX_PIECES
+        )
     elif pieces.depth >= _MAX_ARCHIVES:
-        entry.error = f"more than {_MAX_ARCHIVES} archives within archives: unpack it and examine the folder"
+        entry.error = sentence(
+            "more than {max_archives} archives within archives: unpack it and examine the folder",
+            max_archives=_MAX_ARCHIVES,
+        )
     else:
         piece = Source(entry.path)
         if pieces.attempt(entry, piece, opener):
@@ -349,19 +363,25 @@ def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
         pieces.seen.note(source.path, identity)
         return
     if tree.locked:
-        raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
+        raise SourceError("encrypted", sentence("{name} is {locked}", name=image.name, locked=tree.locked[1]))
     if any(problem.kind == "truncated" for problem in source.problems):
         raise SourceError(
             "nothing_found",
-            f"{image.name} is cut short, and nothing that is evidence is left of it: copy it again, and compare its "
-            "size and hash with the original's",
+            sentence(
+                "{name} is cut short, and nothing that is evidence is left of it: copy it again, and compare "
+                "its size and hash with the original's",
+                name=image.name,
+            ),
         )
     # Programs and documents are zips too; a logical image was made to be examined.
     source.holds_nothing = not source.problems and image.kind != "ad1"
     raise SourceError(
         "nothing_found",
-        f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine; "
-        "unpack it and name what in it holds Windows, Users or ProgramData, or collect again",
+        sentence(
+            "{name} holds no Windows folder, user profile, registry hive, disk image or exported virtual "
+            "machine; unpack it and name what in it holds Windows, Users or ProgramData, or collect again",
+            name=image.name,
+        ),
     )
 
 

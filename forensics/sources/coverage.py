@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
@@ -159,7 +160,7 @@ class Coverage:
     def saw_certificates(self) -> Outcome:
         """Say whether every certificate in the computer's stores was seen: only then does none belong to a key."""
         unread = [
-            Outcome(row.outcome, f"certificate {row.name} cannot be read")
+            Outcome(row.outcome, sentence("certificate {name} cannot be read", name=row.name))
             for row in self.rows
             if row.area == "certificate" and row.outcome != "present" and row.name != FURTHER_CERTIFICATES
         ]
@@ -187,7 +188,9 @@ class Coverage:
             return Outcome("present") if self.whole_disk else NOT_COLLECTED
         seen = together(map(_outcome, found))
         if seen.state == "absent" and wanted in ALWAYS_THERE:
-            return Outcome("not_examined", f"the hive {wanted.upper()}, which every Windows has, is missing")
+            return Outcome(
+                "not_examined", sentence("the hive {upper}, which every Windows has, is missing", upper=wanted.upper())
+            )
         return seen
 
     def _saw_key(self, hive: str, key: str) -> Outcome:

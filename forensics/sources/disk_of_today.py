@@ -10,6 +10,7 @@ from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
 from forensics.disk.lineage import present_state
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.language import sentence
 from forensics.sources.bundles import HYPER_V, Bundle, file_name, names_of, read_bundles
 from forensics.sources.choices import Choices
 from forensics.sources.disks import named_after
@@ -51,20 +52,33 @@ def disk_of_today(path: Path, beside: Sequence[Path]) -> tuple[str, str] | None:
     for folder, bundle in bundles:
         name = str(folder / bundle.entry.path)
         if own.intersection(map(file_name, bundle.said.frozen)):
-            newer = f"the disk after the last snapshot in {name}"
+            newer: str = sentence("the disk after the last snapshot in {name}", name=name)
             if len(bundle.disks) == 1:
                 newer = str(folder / bundle.disks[0].path)
-            return newer, f"{path} is an older state: {name} says that a snapshot has closed it; examine {newer}"
+            return newer, sentence(
+                "{path} is an older state: {name} says that a snapshot has closed it; examine {newer}",
+                path=path,
+                name=name,
+                newer=newer,
+            )
         for disk in bundle.disks:
             base = folder / disk.path
             if disk.entry is not None and present_state(base, beside) == path:
-                said = f"it builds on {base}, and {name} says that the machine writes to that"
-                return str(base), f"{path} is an older state: {said}; examine {base}"
+                said = sentence(
+                    "it builds on {base}, and {name} says that the machine writes to that", base=base, name=name
+                )
+                return str(base), sentence(
+                    "{path} is an older state: {said}; examine {base}", path=path, said=said, base=base
+                )
         missing = (disk for disk in bundle.disks if not disk.is_there and named_after(path.name, disk.path))
         if (gone := next(missing, None)) is not None:
-            newer = str(folder / gone.path)
-            said = f"{name} says that the machine writes to {newer}, which is not there"
-            return newer, f"{path} may be an older state: {said}; put it there and name it"
+            written = str(folder / gone.path)
+            said = sentence(
+                "{name} says that the machine writes to {newer}, which is not there", name=name, newer=written
+            )
+            return written, sentence(
+                "{path} may be an older state: {said}; put it there and name it", path=path, said=said
+            )
     return None
 
 

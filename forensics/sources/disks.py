@@ -14,6 +14,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.places import place_of
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.chosen_part import add_chosen
 from forensics.sources.holdings import no_volume
@@ -65,7 +66,7 @@ def parents_read(disk: Disk) -> list[Path]:
 
 def tell_parent(source: Source, path: Path, shown: str) -> None:
     """Tell that a disk was examined as the parent of another one."""
-    outcome = Outcome("present", "read as the parent of a differencing disk")
+    outcome = Outcome("present", sentence("read as the parent of a differencing disk"))
     source.coverage.tell("volume", path.name, outcome, shown)
 
 
@@ -139,10 +140,14 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path | None) -> N
     newer = [row.message for row in piece.problems if row.kind == "older_state"]
     told = [row for row in piece.problems if row.kind != "older_state"]
     if told:
-        kind, why = told[0].kind, f"is truncated or damaged where a disk begins: {told[0].message}"
+        kind, why = told[0].kind, _damaged_at_its_start(told[0].message)
     else:
         kind, why = "no_volume", no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)
-    raise SourceError(kind, "; ".join([f"{piece.path} {why}", *newer]))
+    raise SourceError(kind, joined([sentence("{path} {why}", path=piece.path, why=why), *newer], "; "))
+
+
+def _damaged_at_its_start(message: str) -> str:
+    return sentence("is truncated or damaged where a disk begins: {message}", message=message)
 
 
 def _parts(found: Iterable[FoundDisk]) -> set[Path]:
@@ -158,7 +163,9 @@ def _parts(found: Iterable[FoundDisk]) -> set[Path]:
 def _open(pieces: Pieces, disk: FoundDisk, number: int, others: tuple[Path, ...]) -> None:
     assert disk.entry is not None
     if number >= MAX_PIECES:
-        disk.entry.error = f"only the first {MAX_PIECES} disks of a folder are opened: name it itself"
+        disk.entry.error = sentence(
+            "only the first {max_pieces} disks of a folder are opened: name it itself", max_pieces=MAX_PIECES
+        )
     else:
         piece = Source(disk.shown)
         if pieces.attempt(disk.entry, piece, _opener(pieces, disk, others)):

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from forensics.disk.configurations import CONFIGURATIONS
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
@@ -161,20 +161,26 @@ class _Search:
         while pending:
             path, depth = pending.popleft()
             if visited >= MAX_FOLDERS:
-                reason = f"not searched: only the first {MAX_FOLDERS} folders were, name it itself"
+                reason = sentence(
+                    "not searched: only the first {max_folders} folders were, name it itself", max_folders=MAX_FOLDERS
+                )
                 self.found.left_out.append((path, reason))
                 if pending:
                     more = sentence_n(
                         "not searched either: {count} folder", "not searched either: {count} folders", len(pending)
                     )
-                    self.found.left_out.append((f"{pending[0][0]}{' and others' if len(pending) > 1 else ''}", more))
+                    self.found.left_out.append(
+                        (sentence("{path} and others", path=pending[0][0]) if len(pending) > 1 else pending[0][0], more)
+                    )
                 return
             visited += 1
             folders = self._folder(path)
             if depth < MAX_DEPTH:
                 pending.extend((folder, depth + 1) for folder in folders)
             elif folders:
-                reason = f"not searched: more than {MAX_DEPTH} folders within folders, name it itself"
+                reason = sentence(
+                    "not searched: more than {max_depth} folders within folders, name it itself", max_depth=MAX_DEPTH
+                )
                 self.found.left_out += [(folder, reason) for folder in folders]
 
     def _folder(self, path: str) -> list[str]:
@@ -186,7 +192,9 @@ class _Search:
         except NotFound:
             return []
         except Unreadable as error:
-            reason = f"the folder cannot be read: {error}; whether evidence lies there is not known"
+            reason = sentence(
+                "the folder cannot be read: {error}; whether evidence lies there is not known", error=error
+            )
             self.found.left_out.append((path, reason))
             return []
         if path in self.profiles:
@@ -216,7 +224,10 @@ class _Search:
         before = len(self.found.files)
         for entry in entries:
             if self.files >= MAX_FILES:
-                reason = f"from here on not searched: only the first {MAX_FILES} files were, name it itself"
+                reason = sentence(
+                    "from here on not searched: only the first {max_files} files were, name it itself",
+                    max_files=MAX_FILES,
+                )
                 self.found.left_out.append((path, reason))
                 break
             self.files += 1
@@ -271,7 +282,10 @@ class _Search:
     def _link(self, entry: Entry, link: Link) -> None:
         # What is left of a link that leads in a circle is a link.
         if looks_like_a_disk(entry.name) and (not os.path.lexists(link.target) or os.path.islink(link.target)):
-            reason = f"a symbolic link to {link.target}, which is not there or cannot be reached: copy that here"
+            reason = sentence(
+                "a symbolic link to {target}, which is not there or cannot be reached: copy that here",
+                target=link.target,
+            )
             self.found.left_out.append((entry.path, reason))
             return
         if link.is_inside:
@@ -279,10 +293,15 @@ class _Search:
             return
         self.links += 1
         if self.links <= MAX_LINKS:
-            reason = f"a symbolic link to {link.target}, outside this folder: not followed, name that itself"
+            reason = sentence(
+                "a symbolic link to {target}, outside this folder: not followed, name that itself", target=link.target
+            )
             self.found.left_out.append((entry.path, reason))
         elif self.links == MAX_LINKS + 1:
-            reason = f"a symbolic link, as are more than {MAX_LINKS} others that lead out of this folder: not followed"
+            reason = sentence(
+                "a symbolic link, as are more than {max_links} others that lead out of this folder: not followed",
+                max_links=MAX_LINKS,
+            )
             self.found.left_out.append((entry.path, reason))
 
     def _unknown_hives(self, folder: HiveFolder, hives: Sequence[Entry]) -> None:

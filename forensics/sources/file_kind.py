@@ -12,6 +12,7 @@ from forensics.disk.encrypted_file import encrypted_with, plain_name
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system_of
 from forensics.disk.machine_backup import BACKUPS
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.holdings import other_file_system
 
@@ -86,7 +87,9 @@ def kind_of_file(name: str, file: BinaryIO, size: int) -> FileKind | None:
             return FileKind("raw") if looks_like_a_disk(name) else None
         inside = _kind(name, io.BytesIO(head), head, _LEAST_RAW)
         if inside is not None and inside.kind in ("hive", "reg"):
-            return FileKind("unknown", f"{name} is compressed: unpack it, a hive together with its .LOG files")
+            return FileKind(
+                "unknown", sentence("{name} is compressed: unpack it, a hive together with its .LOG files", name=name)
+            )
         return inside
     return _kind(name, file, head, size)
 
@@ -98,12 +101,19 @@ def _kind(name: str, file: BinaryIO, head: bytes, size: int) -> FileKind | None:
         is_of_interest = encrypted_with(head) is None or may_be_evidence(plain_name(name))
         return FileKind("unknown", error.message) if is_of_interest else None
     if kind == "hive" and size < _BASE_BLOCK:
-        reason = f"{name} begins as a registry hive does and ends after {size} bytes: copy it again"
+        reason = sentence(
+            "{name} begins as a registry hive does and ends after {size} bytes: copy it again", name=name, size=size
+        )
         return FileKind("unknown", reason) if may_be_evidence(name) else None
     if kind != "raw" or _CONTAINER_NAME.fullmatch(name):
         return FileKind(kind)
     holds = file_system_of(file, size) if size >= _LEAST_RAW else None
     if holds not in (None, NTFS, BITLOCKER):
-        return FileKind("unknown", f"{name} holds one volume: {other_file_system(holds)}")
+        return FileKind(
+            "unknown",
+            sentence(
+                "{name} holds one volume: {other_file_system}", name=name, other_file_system=other_file_system(holds)
+            ),
+        )
     is_disk = _RAW_NAME.fullmatch(name) or head[510:512] == b"\x55\xaa"
     return FileKind(kind) if is_disk and size >= _LEAST_RAW else None

@@ -13,6 +13,7 @@ from forensics.disk.evidence_files import open_evidence
 from forensics.disk.links import Link
 from forensics.disk.places import is_url
 from forensics.disk.tree import Entry, NotObtained
+from forensics.language import joined, said_by, sentence
 from forensics.sources.collected_tree import CollectedTree, Node
 from forensics.sources.ntfs_mount import NtfsMounts, link_at
 
@@ -64,15 +65,17 @@ class FolderTree(CollectedTree):
         path = str(handle)
         try:
             if not stat.S_ISREG(os.lstat(path).st_mode):
-                raise NotObtained("a symbolic link or special file, which is not followed")
+                raise NotObtained(sentence("a symbolic link or special file, which is not followed"))
             return open_evidence(path, follow_symlinks=False)
         except OSError as error:
             raise _not_obtained(error) from error
 
 
 def _not_obtained(error: OSError) -> NotObtained:
-    advice = ": run keymortem as a user who may read it" if isinstance(error, PermissionError) else ""
-    return NotObtained(f"{error.strerror or error}{advice}")
+    why = error.strerror or said_by(error)
+    if isinstance(error, PermissionError):
+        return NotObtained(joined([why, sentence("run keymortem as a user who may read it")], ": "))
+    return NotObtained(why)
 
 
 def _node(item: os.DirEntry[str]) -> Node:
@@ -101,7 +104,7 @@ def _link(item: os.DirEntry[str], status: os.stat_result) -> Link | None:
     try:
         target = os.readlink(item.path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except OSError:
-        target = "a place that cannot be told"
+        target = sentence("a place that cannot be told")
     return Link("junction" if is_junction else "symbolic link", target)
 
 

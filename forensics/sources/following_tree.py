@@ -13,6 +13,7 @@ from typing import BinaryIO, overload
 
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, TellsAttributes, Tree, Unreadable, damage_of
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.link_targets import Ground, LinkTargets, NoTarget
 
@@ -20,7 +21,7 @@ MAX_LINKS = 63
 """Format: links on the way to one file, links to links among them: Windows goes over no more."""
 MAX_OF_FOLDER = 2_000
 """Work: links of one folder that are followed when it is listed."""
-_TOO_MANY = f"it leads in a circle, or over more than {MAX_LINKS} links"
+_TOO_MANY = sentence("it leads in a circle, or over more than {max_links} links", max_links=MAX_LINKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class FollowingTree:
     def way(self, path: str) -> str | None:
         """Say by which link a path leads to where it lies, as a remark; None where it leads over none."""
         link = self._first_link(path)
-        return None if link is None else f"read in {self.really(path)}: {link}"
+        return None if link is None else sentence("read in {really}: {link}", really=self.really(path), link=link)
 
     def dead_end(self, path: str) -> tuple[str, str] | None:
         """Return a link on the way to a path that leads to nothing, and a sentence about it; None where none does."""
@@ -138,7 +139,10 @@ class FollowingTree:
         try:
             self.entry(at)
         except NotFound:
-            return at, f"{self._followed[at.lower()]}, where nothing lies: Windows finds nothing behind it either"
+            return at, sentence(
+                "{followed}, where nothing lies: Windows finds nothing behind it either",
+                followed=self._followed[at.lower()],
+            )
         except Unreadable:
             return None
         return None
@@ -188,10 +192,10 @@ class FollowingTree:
             try:
                 target, start = self._targets.of(link, ground, at.rpartition("/")[0])
             except NoTarget as reason:
-                raise NotFollowed(label, replace(link, why_not=str(reason) or None)) from reason
+                raise NotFollowed(label, replace(link, why_not=said_by(reason) or None)) from reason
             if ground is self._targets.own:
                 where = at.replace("/", "\\")
-                self._followed.setdefault(at.lower(), f"{where} is {link.named()}")
+                self._followed.setdefault(at.lower(), sentence("{where} is {named}", where=where, named=link.named()))
             ground, path = target, "/".join(filter(None, (start, *rest)))
         assert first is not None
         raise NotFollowed(first[0], replace(first[1], why_not=_TOO_MANY))
@@ -211,7 +215,9 @@ class FollowingTree:
                 continue
             links += 1
             if links > MAX_OF_FOLDER:
-                why_not = f"only the first {MAX_OF_FOLDER} links of a folder are followed"
+                why_not = sentence(
+                    "only the first {max_of_folder} links of a folder are followed", max_of_folder=MAX_OF_FOLDER
+                )
                 yield replace(here, link=replace(entry.link, why_not=why_not))
                 continue
             try:
@@ -223,7 +229,12 @@ class FollowingTree:
                 if not self.complete:
                     yield here
             except Unreadable as reason:
-                yield replace(here, link=replace(entry.link, why_not=f"it leads to what cannot be read: {reason}"))
+                yield replace(
+                    here,
+                    link=replace(
+                        entry.link, why_not=sentence("it leads to what cannot be read: {reason}", reason=reason)
+                    ),
+                )
             else:
                 if not _leads_up(ground, entry, found):
                     yield _seen_as(found, path, entry.name)

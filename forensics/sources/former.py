@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.language import joined, sentence
 from forensics.sources.coverage import Coverage
 from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import Outcome, State
@@ -31,7 +32,7 @@ _MOST = 16
 """Evidence: former Windows of one drive."""
 
 
-TOOK_ITS_PLACE = "the Windows that was set up in its place, which was not found"
+TOOK_ITS_PLACE = sentence("the Windows that was set up in its place, which was not found")
 """What a former Windows is an older state of, where it is alone."""
 
 
@@ -68,12 +69,21 @@ def former_windows(tree: Tree, drive: str, coverage: Coverage, shown: str = "") 
         path = f"{shown}/{folder.path}" if shown else folder.path
         if not renamed and not _holds_windows(tree, root):
             missing: State = "absent" if tree.complete else "not_examined"
-            coverage.tell("folder", folder.name, Outcome(missing, "no Windows, profiles or ProgramData in it"), path)
+            coverage.tell(
+                "folder", folder.name, Outcome(missing, sentence("no Windows, profiles or ProgramData in it")), path
+            )
         elif len(found) == _MOST:
-            coverage.tell("folder", folder.name, Outcome("not_examined", f"only {_MOST} of them are examined"), path)
+            coverage.tell(
+                "folder",
+                folder.name,
+                Outcome("not_examined", sentence("only {most} of them are examined", most=_MOST)),
+                path,
+            )
         else:
             found.append(root)
-            coverage.tell("folder", folder.name, Outcome("present", "a former Windows, examined by itself"), path)
+            coverage.tell(
+                "folder", folder.name, Outcome("present", sentence("a former Windows, examined by itself")), path
+            )
     return found
 
 
@@ -93,10 +103,11 @@ def windows_told(form: str, found: Sequence[Entry], formers: Sequence[FormerRoot
         found: Windows folders at its root.
         formers: What Setup moved aside on it.
     """
-    former = f"a former Windows in {', '.join(root.folder for root in formers)}"
+    former = sentence("a former Windows in {names}", names=", ".join(root.folder for root in formers))
     if not found:
-        return f"{form}, no Windows but {former}"
-    return f"{form}, Windows in {', '.join(entry.path for entry in found)}" + (f"; {former}" if formers else "")
+        return sentence("{form}, no Windows but {former}", form=form, former=former)
+    windows = sentence("{form}, Windows in {names}", form=form, names=", ".join(entry.path for entry in found))
+    return joined([windows, former], "; ") if formers else windows
 
 
 def _folders(tree: Tree, drive: str) -> Iterator[Entry]:

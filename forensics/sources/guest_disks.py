@@ -12,6 +12,7 @@ from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.vhdx.reader import open_vhdx
 from forensics.lack_of_memory import how, kind_of
+from forensics.language import said_by, sentence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
@@ -34,7 +35,11 @@ def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry]
     """
     wanted = [entry for entry in disks if entry.name.lower().endswith(_SUFFIX)]
     if len(wanted) > MAX_GUEST_DISKS:
-        message = f"only the first {MAX_GUEST_DISKS} of {len(wanted)} virtual disks are asked for BitLocker volumes"
+        message = sentence(
+            "only the first {max_guest_disks} of {count} virtual disks are asked for BitLocker volumes",
+            max_guest_disks=MAX_GUEST_DISKS,
+            count=len(wanted),
+        )
         source.cut("folder", "virtual disks", place.label(""), message)
     for entry in wanted[:MAX_GUEST_DISKS]:
         path = place.label(entry.path)
@@ -45,9 +50,9 @@ def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry]
                 for partition in _partitions(VolumeReader(disk, 0, guest.size), guest.size):
                     _ask(source, VolumeReader(disk, partition.offset, partition.size), partition, path, machine_id)
         except (SourceError, NotFound, Unreadable) as error:
-            source.problem(path, error.kind, str(error))
+            source.problem(path, error.kind, said_by(error))
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            source.problem(path, kind_of(error), f"reading the virtual disk failed {how(error)}")
+            source.problem(path, kind_of(error), sentence("reading the virtual disk failed {how}", how=how(error)))
 
 
 def _partitions(reader: VolumeReader, size: int) -> Iterable[Partition]:
@@ -62,7 +67,7 @@ def _ask(source: Source, reader: VolumeReader, partition: Partition, disk: str, 
         return
     from forensics.disk.bitlocker import describe_volume
 
-    volume = f"partition {partition.number}" if partition.number else "volume"
+    volume = sentence("partition {number}", number=partition.number) if partition.number else "volume"
     row = BitLockerRow(machine_id=machine_id, source_path=disk, volume=volume, disk=disk)
     source.bitlocker.append(row)
     describe_volume(reader, partition.size, row)

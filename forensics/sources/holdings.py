@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.language import sentence_n
+from forensics.language import joined, sentence, sentence_n
+from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
 from forensics.tables.record import CoverageRow
 
@@ -31,33 +32,33 @@ _SWAP = ("Linux swap",)
 _MAC = ("HFS+", "HFSX", "APFS")
 _NO_FILE_SYSTEM = {
     "LUKS": "a LUKS-encrypted volume",
-    "LVM": "an LVM physical volume",
-    "Linux RAID": "a member of a Linux RAID",
-    "Linux swap": "a Linux swap area",
-    "Storage Spaces": "a member of a Storage Spaces pool",
-    "ZFS": "a member of a ZFS pool",
+    "LVM": sentence("an LVM physical volume"),
+    "Linux RAID": sentence("a member of a Linux RAID"),
+    "Linux swap": sentence("a Linux swap area"),
+    "Storage Spaces": sentence("a member of a Storage Spaces pool"),
+    "ZFS": sentence("a member of a ZFS pool"),
 }
-_COPY = "copy what it holds into a folder and examine that"
+_COPY = sentence("copy what it holds into a folder and examine that")
 _NEXT = {
-    "ReFS": f"on a Windows that mounts it, {_COPY}",
+    "ReFS": sentence("on a Windows that mounts it, {copy}", copy=_COPY),
     "exFAT": _COPY,
     "FAT": _COPY,
     "FAT32": _COPY,
-    "VMFS": "copy the folder of the machine out of it and examine that",
-    "LUKS": "open it with cryptsetup and examine what that gives",
-    "LVM": "activate it with vgchange -ay and examine its logical volumes",
-    "Linux RAID": "assemble it with mdadm -o and examine that",
-    "Storage Spaces": "attach the whole pool, and image its virtual disk",
-    "Linux swap": "it holds no files",
-    "ZFS": "import the pool read-only with zpool import -o readonly=on, and examine its volumes or folders",
+    "VMFS": sentence("copy the folder of the machine out of it and examine that"),
+    "LUKS": sentence("open it with cryptsetup and examine what that gives"),
+    "LVM": sentence("activate it with vgchange -ay and examine its logical volumes"),
+    "Linux RAID": sentence("assemble it with mdadm -o and examine that"),
+    "Storage Spaces": sentence("attach the whole pool, and image its virtual disk"),
+    "Linux swap": sentence("it holds no files"),
+    "ZFS": sentence("import the pool read-only with zpool import -o readonly=on, and examine its volumes or folders"),
 }
-_MOUNT = "mount it read-only and examine the folder"
-_RESERVED = "Microsoft reserved partition"
-NO_WINDOWS = "no Windows installation was found in it"
+_MOUNT = sentence("mount it read-only and examine the folder")
+_RESERVED = sentence("Microsoft reserved partition")
+NO_WINDOWS = sentence("no Windows installation was found in it")
 """What the error of a disk begins with that holds none."""
-_OFFICE = (
-    "a container of FSLogix for Office (ODFC), in which no keys lie; those are in the container of the profile "
-    "(Profile_*.vhdx), examine that"
+_OFFICE = sentence(
+    "a container of FSLogix for Office (ODFC), in which no keys lie; those are in the container "
+    "of the profile (Profile_*.vhdx), examine that"
 )
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
@@ -77,37 +78,44 @@ def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
         tree: Its files.
         form: What it is.
     """
-    from forensics.sources.profile_folders import OFFICE_CONTAINER
 
-    what = f"{form} without Windows"
+    what = sentence("{form} without Windows", form=form)
     if _exists(tree, _RECOVERY):
-        return f"{what}: a Windows recovery environment"
+        return sentence("{what}: a Windows recovery environment", what=what)
     try:
         folders = [entry for entry in tree.entries("") if entry.is_dir and not _is_housekeeping(entry)]
     except Unreadable:
         return what
     if any(entry.name.upper() == OFFICE_CONTAINER for entry in folders):
-        return f"{what}: {_OFFICE}"
+        return joined([what, _OFFICE], ": ")
     names = sorted((entry.name for entry in folders), key=str.lower)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    parts = [f"folder{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"] if names else []
+    named: str = ", ".join(names[:_NAMED])
+    if len(names) > _NAMED:
+        named = sentence("{names} and {count} more", names=named, count=len(names) - _NAMED)
+    parts: list[str] = []
+    if names:
+        parts.append(sentence_n("folder {names}", "folders {names}", len(names), names=named))
     parts += _files_to_copy(tree)
     if not parts:
-        parts = ["a boot manager"] if _exists(tree, "bootmgr") else ["no folders"]
-    return f"{what}: {'; '.join(parts)}"
+        parts = [sentence("a boot manager")] if _exists(tree, "bootmgr") else [sentence("no folders")]
+    return joined([what, joined(parts, "; ")], ": ")
 
 
 def other_file_system(kind: str) -> str:
     """Say what a volume with a file system other than NTFS is, and what to do with it."""
-    owner = "of a Linux machine, " if kind in _LINUX else "of a Mac, " if kind in _MAC else ""
-    what = _NO_FILE_SYSTEM.get(kind, f"{kind} file system")
-    return f"{what}, {owner}which is not read ({_NEXT.get(kind, _MOUNT)})"
+    what = _NO_FILE_SYSTEM.get(kind, sentence("{kind} file system", kind=kind))
+    said = {"what": what, "next": _NEXT.get(kind, _MOUNT)}
+    if kind in _LINUX:
+        return sentence("{what}, of a Linux machine, which is not read ({next})", **said)
+    if kind in _MAC:
+        return sentence("{what}, of a Mac, which is not read ({next})", **said)
+    return sentence("{what}, which is not read ({next})", **said)
 
 
 def no_file_system(reader: VolumeReader, size: int) -> str:
     """Say what a volume without a file system that is known holds."""
     zeros = only_zeros(reader, size)
-    return f"no known file system: {zeros}" if zeros else "no known file system"
+    return sentence("no known file system: {zeros}", zeros=zeros) if zeros else sentence("no known file system")
 
 
 def may_hold_files(kind: str | None, reader: VolumeReader, size: int) -> bool:
@@ -125,14 +133,15 @@ def no_volume(reader: VolumeReader, size: int) -> str:
     """Say what a disk without a partition table and without a file system is, and what may be wrong."""
     zeros = only_zeros(reader, size)
     if zeros:
-        return (
-            f"has no partitions: it holds {zeros}, so it was never written, was wiped, or nothing was copied into it; "
-            "examine another copy"
+        return sentence(
+            "has no partitions: it holds {zeros}, so it was never written, was wiped, or nothing was "
+            "copied into it; examine another copy",
+            zeros=zeros,
         )
-    return (
-        "holds neither a partition table nor a file system that is known: it is no disk image, it is encrypted as a "
-        "whole, or its start is damaged or missing (part of a split image?); where a disk may begin further in, "
-        "examine it again with --offset search"
+    return sentence(
+        "holds neither a partition table nor a file system that is known: it is no disk image, it is "
+        "encrypted as a whole, or its start is damaged or missing (part of a split image?); where a "
+        "disk may begin further in, examine it again with --offset search"
     )
 
 
@@ -147,7 +156,13 @@ def only_zeros(reader: VolumeReader, size: int) -> str | None:
             return None
     except Unreadable:
         return None
-    return "only zeros" if size <= _WHOLE else f"only zeros in its first {_WHOLE >> 20} MiB and in {_SAMPLES} samples"
+    return (
+        sentence("only zeros")
+        if size <= _WHOLE
+        else sentence(
+            "only zeros in its first {whole} MiB and in {samples} samples", whole=_WHOLE >> 20, samples=_SAMPLES
+        )
+    )
 
 
 def nothing_found(source: Source) -> str:
@@ -157,17 +172,19 @@ def nothing_found(source: Source) -> str:
     problems = [row.message or row.kind for row in source.problems if row.kind not in _REMARKS]
     if not volumes:
         gaps = [row.detail for row in source.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
-        return "".join([said, *(f": {reason}" for reason in [*problems, *gaps][:1])])
-    told = [f"{row.detail}" if len(volumes) == 1 else f"{row.name}: {row.detail}" for row in volumes[:_MOST_VOLUMES]]
-    more = (
-        sentence_n("; and {count} more volume", "; and {count} more volumes", len(volumes) - _MOST_VOLUMES)
-        if len(volumes) > _MOST_VOLUMES
-        else ""
-    )
+        return joined([said, *[*problems, *gaps][:1]], ": ")
+    shown = volumes[:_MOST_VOLUMES]
+    told = [_told(row) if len(volumes) > 1 else row.detail or "" for row in shown]
+    left = len(volumes) - len(shown)
+    more = [sentence_n("and {count} more volume", "and {count} more volumes", left)] if left else []
     # A volume that counts as read may have lost what a problem of its disk tells of; those of its files are not meant.
     of_disk = (row.message for row in source.problems if row.source_path.startswith(source.path))
     lost = next((each for each in of_disk if each in problems and not any(each in text for text in told)), None)
-    return f"{said}: {'; '.join(told)}{more}" + (f"; {lost}" if lost else "")
+    return joined([said, joined([*told, *more, *([lost] if lost else [])], "; ")], ": ")
+
+
+def _told(row: CoverageRow) -> str:
+    return sentence("{name}: {detail}", name=row.name, detail=row.detail)
 
 
 def was_seen_whole(source: Source) -> bool:
@@ -213,10 +230,20 @@ def _files_to_copy(tree: NtfsTree | WimTree) -> list[str]:
                 archives += not entry.is_dir and entry.name.lower().endswith(_ARCHIVES)
         except (NotFound, Unreadable):
             continue
-    counted = ((disks, "virtual disk"), (archives, "archive"))
-    return [_to_copy(count, what, bool(pending)) for count, what in counted if count]
+    told = [_disks_to_copy(disks)] if disks else []
+    told += [_archives_to_copy(archives)] if archives else []
+    return [sentence("at least {what}", what=each) if pending else each for each in told]
 
 
-def _to_copy(count: int, what: str, are_more: bool) -> str:
-    told = f"1 {what} (copy it" if count == 1 else f"{count} {what}s (copy them"
-    return f"{'at least ' if are_more else ''}{told} out to be examined)"
+def _disks_to_copy(count: int) -> str:
+    return sentence_n(
+        "{count} virtual disk (copy it out to be examined)",
+        "{count} virtual disks (copy them out to be examined)",
+        count,
+    )
+
+
+def _archives_to_copy(count: int) -> str:
+    return sentence_n(
+        "{count} archive (copy it out to be examined)", "{count} archives (copy them out to be examined)", count
+    )

@@ -14,6 +14,7 @@ from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.bundles.windows_backup import backup_time, parse_backup_specs
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.disks import FoundDisk
@@ -79,8 +80,13 @@ def tell_backups(
             letters[folder] = _letters(tree, folder.removeprefix(pieces.top).lstrip("/"))
         letter = letters[folder].get(each.disk.path.stem.lower())
         if letter is not None and entry.error is None:
-            name = f"drive {letter}" if letter else "a volume without a letter"
-            detail = f"{each.disk.path.name} is {name} by BackupSpecs.xml, in the backup of {entry.backup_of}"
+            name = sentence("drive {letter}", letter=letter) if letter else sentence("a volume without a letter")
+            detail = sentence(
+                "{name} is {name2} by BackupSpecs.xml, in the backup of {backup_of}",
+                name=each.disk.path.name,
+                name2=name,
+                backup_of=entry.backup_of,
+            )
             pieces.source.coverage.tell("volume", name, Outcome("present", detail), each.disk.shown)
 
 

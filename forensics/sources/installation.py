@@ -13,7 +13,7 @@ from forensics.disk.links import LINK_TO_NOTHING
 from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
-from forensics.language import sentence_n
+from forensics.language import said_by, sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
@@ -29,7 +29,9 @@ HIVE_FOLDER = "System32/config"
 CUTS = frozenset({"too_many", "too_large", "too_much_work", "too_deep", "log_too_large"})
 """Kinds of problem by which a hive tells that a part of it was not read."""
 
-OF_ITS_WINDOWS = Outcome("not_examined", "of the Windows that the profile belongs to, which is not in this source")
+OF_ITS_WINDOWS = Outcome(
+    "not_examined", sentence("of the Windows that the profile belongs to, which is not in this source")
+)
 """What is said of a place of the machine where there are only profiles."""
 _HOMES = ("Users", "Documents and Settings")
 _OF_THE_MACHINE = ("Windows", "WINNT", "ProgramData", "Documents and Settings/All Users")
@@ -63,8 +65,8 @@ class FileContent:
 def outcome_of(error: Exception) -> Outcome:
     """Tell what was not obtained from what was got and does not parse."""
     if isinstance(error, OSError):
-        return Outcome("not_examined", error.strerror or str(error))
-    return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", str(error))
+        return Outcome("not_examined", error.strerror or said_by(error))
+    return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", said_by(error))
 
 
 def _lies_in(path: str, folder: str) -> bool:
@@ -206,7 +208,7 @@ class Installation:
             self._refused(path, error)
             return Listing(outcome_of(error))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            message = f"listing the folder failed {how(error)}"
+            message = sentence("listing the folder failed {how}", how=how(error))
             self.problem(path, kind_of(error), message)
             return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
@@ -231,7 +233,7 @@ class Installation:
 
     def _refused(self, path: str, error: Unreadable | SourceError) -> None:
         """Record what could not be read; a link once, however much would lie behind it."""
-        self.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, str(error))
+        self.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, said_by(error))
 
     def _all_but_links(self, entries: Sequence[Entry]) -> Outcome:
         """Say of a folder with links, but for those of Windows' own, that what lies behind them was not seen."""
@@ -267,7 +269,7 @@ class Installation:
         try:
             entry = self.tree.entry(file) if isinstance(file, str) else file
             if entry.size > limit:
-                message = f"{entry.size} bytes; at most {limit} are expected here"
+                message = sentence("{size} bytes; at most {limit} are expected here", size=entry.size, limit=limit)
                 self.problem(path, "too_large", message)
                 return FileContent(Outcome("not_examined", message))
             with self.tree.open(entry) as stream:
@@ -282,7 +284,7 @@ class Installation:
             self.problem(path, NotObtained.kind, outcome.why or "")
             return FileContent(outcome)
         except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
-            message = f"reading it failed {how(error)}"
+            message = sentence("reading it failed {how}", how=how(error))
             self.problem(path, kind_of(error), message)
             return FileContent(Outcome("not_examined", message))
 
@@ -325,7 +327,7 @@ class Installation:
             self._refused(path, error)
             return None, outcome_of(error)
         except Exception as error:  # one broken hive never stops the others
-            message = f"opening the hive failed {how(error)}"
+            message = sentence("opening the hive failed {how}", how=how(error))
             self.problem(path, kind_of(error), message)
             return None, Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
         return hive, seen(hive)
@@ -373,6 +375,8 @@ class Installation:
         number = current.number if current else None
         hive = self.hive("SYSTEM")
         if hive is not None and select is not None and number is None and hive.covers_values("Select"):
-            self.problem(f"{hive.source_path}\\Select!Current", "no_value", "the control set in use cannot be read")
+            self.problem(
+                f"{hive.source_path}\\Select!Current", "no_value", sentence("the control set in use cannot be read")
+            )
             hive.lose_value("Select")
         return f"ControlSet{number if number and number < 1000 else 1:03d}"

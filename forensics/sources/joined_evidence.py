@@ -8,6 +8,7 @@ from posixpath import commonpath
 from typing import TYPE_CHECKING
 
 from forensics.disk.tree import NotFound, Tree, Unreadable
+from forensics.language import sentence
 from forensics.sources.hive_names import is_named_as_hive
 from forensics.sources.layout import WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
@@ -17,7 +18,7 @@ from forensics.sources.mapping_tree import MappingTree, UnionTree
 if TYPE_CHECKING:
     from forensics.sources.evidence_search import FoundEvidence
 
-LEFT_OUT = "another file was taken as this hive; examine it on its own"
+LEFT_OUT = sentence("another file was taken as this hive; examine it on its own")
 """Why a hive is not examined."""
 
 

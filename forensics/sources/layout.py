@@ -11,6 +11,7 @@ from dataclasses import field
 from urllib.parse import unquote
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.hive_names import is_named_as_hive
@@ -27,7 +28,7 @@ _MAX_PROFILES = 500
 _DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?([A-Za-z])(?::|_)?[\\/]?")
 _SHADOW = re.compile(r"HarddiskVolumeShadowCopy\d+", re.IGNORECASE)
 _KAPE_SHADOW = re.compile(r"VSS\d+", re.IGNORECASE)
-OLDER_STATE = "collected from a volume shadow copy: an older state of a drive, not examined"
+OLDER_STATE = sentence("collected from a volume shadow copy: an older state of a drive, not examined")
 """Why a folder of a collection is not examined."""
 _ACCESSORS = ("ntfs", "lazy_ntfs", "mft", "raw_reg", "auto", "file", "ntfs_vss")
 """Velociraptor's ways to read one and the same drive, the most faithful first; the last also reads older states."""

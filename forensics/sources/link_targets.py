@@ -15,6 +15,7 @@ from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.links import Link
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.lack_of_memory import how
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.mounted_volumes import NoVolume
 
@@ -97,7 +98,7 @@ class LinkTargets:
     def _guarded(self, ask: Callable[[], tuple[Ground, str]]) -> tuple[Ground, str]:
         """Ask the registry, unless that itself lies behind a link."""
         if self._is_asking:
-            raise NoTarget("the registry that would tell where it leads lies behind it")
+            raise NoTarget(sentence("the registry that would tell where it leads lies behind it"))
         self._is_asking = True
         try:
             return ask()
@@ -139,13 +140,23 @@ class LinkTargets:
             return self.own
         if volume.name not in self._grounds:
             if volume.open is None:
-                raise NoTarget(f"it leads to {volume.name}, which is not read: {volume.not_read}")
+                raise NoTarget(
+                    sentence(
+                        "it leads to {name}, which is not read: {not_read}", name=volume.name, not_read=volume.not_read
+                    )
+                )
             try:
                 self._grounds[volume.name] = Ground(volume.open(), volume)
             except (NotFound, Unreadable) as reason:
-                raise NoTarget(f"it leads to {volume.name}, which cannot be read: {reason}") from reason
+                raise NoTarget(
+                    sentence("it leads to {name}, which cannot be read: {reason}", name=volume.name, reason=reason)
+                ) from reason
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-                raise NoTarget(f"it leads to {volume.name}, which was not opened: that failed {how(error)}") from error
+                raise NoTarget(
+                    sentence(
+                        "it leads to {name}, which was not opened: that failed {how}", name=volume.name, how=how(error)
+                    )
+                ) from error
         return self._grounds[volume.name]
 
 
@@ -184,7 +195,7 @@ def _below(folder: str, target: str, root: str = "") -> str:
     for part in path.split("\\"):
         if part == "..":
             if len(parts) <= least:
-                raise NoTarget("it leads above the root of its volume")
+                raise NoTarget(sentence("it leads above the root of its volume"))
             parts.pop()
         elif part not in ("", "."):
             parts.append(part)

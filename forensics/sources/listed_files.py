@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from forensics.disk.places import is_url, place_of
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_FILES = 100_000
@@ -58,14 +59,20 @@ def listed_files(place: str | Path) -> ListedFiles:
             continue
         seen.add((folder, rest))
         if folders == MAX_FOLDERS or len(found.files) >= MAX_FILES:
-            why = f"not listed: only {MAX_FOLDERS} folders and {MAX_FILES} files are, name it itself"
+            why = sentence(
+                "not listed: only {max_folders} folders and {max_files} files are, name it itself",
+                max_folders=MAX_FOLDERS,
+                max_files=MAX_FILES,
+            )
             found.left_out.append((str(folder), why))
             break
         folders += 1
         try:
             pending.extend(_matched(folder, rest, found))
         except OSError as error:
-            found.left_out.append((str(folder), f"it cannot be listed: {error.strerror or error}"))
+            found.left_out.append(
+                (str(folder), sentence("it cannot be listed: {strerror}", strerror=error.strerror or error))
+            )
     found.files = list(dict.fromkeys(found.files))
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import field
 
 from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.base_block import FileType, parse_base_block
 from forensics.sources.hive_names import MACHINE_HIVES, is_named_as_hive
@@ -17,7 +18,7 @@ _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|
 _OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
 """Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
-BACKUP = "backup copies that Windows keeps of its hives (RegBack): an older state of a machine, not examined"
+BACKUP = sentence("backup copies that Windows keeps of its hives (RegBack): an older state of a machine, not examined")
 """Why the hives of a folder are not examined."""
 _MAX_FILES = 5_000
 """Evidence: files of one folder that may be hives."""
@@ -87,9 +88,12 @@ def not_placed(tree: Tree, entry: Entry) -> str:
     """Say why a file that begins as a hive does cannot be put where Windows keeps it, and what to do."""
     is_named_as_log = entry.name.upper().endswith(_LOGS)
     if not is_named_as_log and not _is_log(_head(tree, entry) or b""):
-        return "a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT"
-    hive = entry.name.rpartition(".")[0] if is_named_as_log else "the hive"
-    return f"the log of a registry hive, which holds its last changes alone: put {hive} beside it, and examine that"
+        return sentence("a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT")
+    hive = entry.name.rpartition(".")[0] if is_named_as_log else sentence("the hive")
+    return sentence(
+        "the log of a registry hive, which holds its last changes alone: put {hive} beside it, and examine that",
+        hive=hive,
+    )
 
 
 def _put(folder: HiveFolder, entry: Entry, place: str, named: Mapping[str, Entry]) -> None:

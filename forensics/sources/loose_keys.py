@@ -13,13 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
-AMBIGUOUS = "keys beside the hives of more than one machine: put them into the folder of the hives to which they belong"
+AMBIGUOUS = sentence(
+    "keys beside the hives of more than one machine: put them into the folder of the hives to which they belong"
+)
 """Why a folder of keys is not examined."""
-WITHOUT_HIVES = "keys without the hives of their machine: put SYSTEM, SOFTWARE, SECURITY and SAM beside them"
+WITHOUT_HIVES = sentence("keys without the hives of their machine: put SYSTEM, SOFTWARE, SECURITY and SAM beside them")
 """Why a folder of keys is not examined."""
-TAKEN = "another folder was taken as this one; examine it with its own hives"
+TAKEN = sentence("another folder was taken as this one; examine it with its own hives")
 """Why a folder of keys is not examined."""
 
 _CRYPTO = "ProgramData/Microsoft/Crypto"

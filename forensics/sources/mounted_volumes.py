@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from forensics.disk.disk_volume import DiskVolume
 from forensics.formats.mounted_devices import KEY, value_name, value_name_of_volume
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ class MountedVolumes:
         found = [volume for volume in self._installation.disk_volumes if volume.mounted_as == identity]
         if len(found) > 1:
             names = " and ".join(volume.name for volume in found)
-            return NoVolume(f"{names} are both known to Windows as that volume")
+            return NoVolume(sentence("{names} are both known to Windows as that volume", names=names))
         return found[0] if found else self.elsewhere(identity)

@@ -16,6 +16,7 @@ from pathlib import Path
 from forensics.disk.links import Link
 from forensics.disk.ntfs.reparse import parse_link
 from forensics.disk.tree import NotObtained
+from forensics.language import sentence
 
 ACCESS_LIST = "system.ntfs_acl"
 REPARSE_DATA = "system.ntfs_reparse_data"
@@ -74,7 +75,7 @@ def _attribute(path: str, name: str) -> bytes | None:
     except OSError as error:
         if error.errno in _NO_SUCH_THING:
             return None
-        raise NotObtained(f"{name}: {error.strerror or error}") from error
+        raise NotObtained(sentence("{name}: {strerror}", name=name, strerror=error.strerror or error)) from error
 
 
 def _mount_point(path: str, root: str, device: int) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from forensics.disk.compressed import SUFFIXES
+from forensics.language import sentence
 from forensics.sources.source import Source
 from forensics.tables.source import SourceEntry
 
@@ -59,7 +60,11 @@ def mark(source: Source, child: SourceEntry, disks: Sequence[SourceEntry]) -> No
     """Mark those of the disks that are examined as a machine and on which one that could not be read may build."""
     for entry in examined_bases(child.path, disks):
         entry.older_state_of = child.path
-        message = f"{entry.path} may be an older state: {child.path}, which could not be read, may build on it"
+        message = sentence(
+            "{path} may be an older state: {child_path}, which could not be read, may build on it",
+            path=entry.path,
+            child_path=child.path,
+        )
         source.problem(entry.path, "older_state", message)
 
 

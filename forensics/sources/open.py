@@ -12,6 +12,7 @@ from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.places import not_listed, place_of
 from forensics.disk.unlock import Unlock
 from forensics.lack_of_memory import pass_on
+from forensics.language import said_by, sentence
 from forensics.sources.choices import Choices
 from forensics.sources.file_kind import ARCHIVES
 from forensics.sources.pieces import Pieces
@@ -77,10 +78,13 @@ def _open(pieces: Pieces, path: Path) -> None:
     if path.is_dir():
         _open_folder(pieces, path)
     elif not path.exists():
-        raise SourceError("not_found", f"{path} does not exist: check its name")
+        raise SourceError("not_found", sentence("{path} does not exist: check its name", path=path))
     elif not path.is_file() and not path.is_block_device():
         # Opening a FIFO would wait for ever, and a character device need not end.
-        raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
+        raise SourceError(
+            "unsupported",
+            sentence("{path} is neither a file nor a folder nor a disk: save what it gives first", path=path),
+        )
     elif path.name.lower() in _OF_BACKUPS and (folder := _folder_of_backups(path)) is not None:
         pieces.top = str(folder)
         _open_folder(pieces, folder)
@@ -146,18 +150,24 @@ def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
         source.backup_of, source.older_state_of = newer_backup(path)
         if source.older_state_of is not None:
             newer = source.older_state_of
-            message = f"{path} is an older state: {newer} is of a later backup; examine {newer}"
+            message: str = sentence(
+                "{path} is an older state: {newer} is of a later backup; examine {newer}", path=path, newer=newer
+            )
             source.problem(str(path), "older_state", message)
         if source.backup_of is not None:
             return
     beside = neighbours(path)
     if (why := not_listed(path)) is not None:
-        reason = f"whether a newer state of it lies beside {path} is not known: {why}"
+        reason = sentence("whether a newer state of it lies beside {path} is not known: {why}", path=path, why=why)
         source.coverage.tell("folder", "beside the disk", Outcome("not_examined", reason), str(path.parent))
     child = present_state(path, dict.fromkeys([*beside, *named]))
     if child is not None and not _is_named_as_of_today(path):
         source.older_state_of = str(child)
-        message = f"{path} is an older state: {child} builds on it and is the present one; examine {child}"
+        message = sentence(
+            "{path} is an older state: {child} builds on it and is the present one; examine {child}",
+            path=path,
+            child=child,
+        )
         source.problem(str(path), "older_state", message)
     elif _has_configurations(path, beside):
         from forensics.sources.disk_of_today import disk_of_today
@@ -191,12 +201,16 @@ def _open_folder(pieces: Pieces, path: Path) -> None:
     except Exception as error:
         pass_on(error)
         cause = error.__cause__
-        raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(str(error))) from error
+        raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(said_by(error))) from error
     if not add_contents(pieces, tree):
         raise SourceError(
             "nothing_found",
-            f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
-            "virtual machine; name the folder that holds Windows, Users or ProgramData, or the image itself",
+            sentence(
+                "{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or "
+                "exported virtual machine; name the folder that holds Windows, Users or ProgramData, or the "
+                "image itself",
+                path=path,
+            ),
         )
 
 
@@ -218,7 +232,10 @@ def _open_configuration(pieces: Pieces, path: Path) -> None:
     if not is_export and not has_disks:
         raise SourceError(
             "no_configuration",
-            f"{source.path} is no configuration of a virtual machine, and no virtual disk lies beside it: name the "
-            "folder of the export, or the disks",
+            sentence(
+                "{path} is no configuration of a virtual machine, and no virtual disk lies beside it: name "
+                "the folder of the export, or the disks",
+                path=source.path,
+            ),
         )
     source.kind = "export" if is_export else "disks"

@@ -9,6 +9,7 @@ from pathlib import Path
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.language import joined, sentence
 from forensics.sources.bundles import WITH_SNAPSHOTS, Bundle, names_of, read_bundles
 from forensics.sources.contents import add_disks_of, add_files
 from forensics.sources.evidence_search import EvidenceFile
@@ -18,7 +19,7 @@ from forensics.sources.peek import peek
 from forensics.sources.pieces import Pieces
 
 _SNAPSHOTS = "Snapshots"
-_NEXT = "name the disk itself, or the folder that holds it"
+_NEXT = sentence("name the disk itself, or the folder that holds it")
 
 
 def open_bundle(pieces: Pieces, image: Image) -> None:
@@ -32,7 +33,9 @@ def open_bundle(pieces: Pieces, image: Image) -> None:
         SourceError: It cannot be read, or does not say which disks its machine has.
     """
     if image.unpacked:
-        raise SourceError("unsupported", f"{image.name} is compressed: unpack it beside the disks that it names")
+        raise SourceError(
+            "unsupported", sentence("{name} is compressed: unpack it beside the disks that it names", name=image.name)
+        )
     # Where a link leads is what the user named.
     path = Path(os.path.realpath(image.path)) if image.path.is_symlink() else image.path
     tree = folder_tree(path.parent)
@@ -40,18 +43,26 @@ def open_bundle(pieces: Pieces, image: Image) -> None:
     pieces.source.kind = "bundle"
     if image.kind == "windows_backup":
         if not add_disks_of(pieces, tree):
-            raise SourceError("no_disks", f"{image.name} describes a backup, and no disk of it lies beside it: {_NEXT}")
+            raise SourceError(
+                "no_disks",
+                sentence(
+                    "{name} describes a backup, and no disk of it lies beside it: {next}", name=image.name, next=_NEXT
+                ),
+            )
         return
     entry = _entry(tree, path.name) if image.kind != "vmsd" else _configuration_of(tree, path)
     bundles = read_bundles(pieces, tree, [(entry, "vmx" if image.kind == "vmsd" else image.kind)], _disks(tree))
     if not bundles:
         problem = pieces.source.problems[-1]
-        raise SourceError(problem.kind, f"{problem.message}; {_NEXT}")
+        raise SourceError(problem.kind, joined([problem.message, _NEXT], "; "))
     (bundle,) = bundles
     if bundle.said.hidden:
-        raise SourceError("encrypted", f"which disks {image.name} names is not known: {bundle.said.hidden}")
+        raise SourceError(
+            "encrypted",
+            sentence("which disks {name} names is not known: {hidden}", name=image.name, hidden=bundle.said.hidden),
+        )
     if not bundle.disks:
-        raise SourceError("no_disks", f"{image.name} names no hard disk: {_NEXT}")
+        raise SourceError("no_disks", sentence("{name} names no hard disk: {next}", name=image.name, next=_NEXT))
     named = [disk.entry for disk in bundle.disks if disk.entry is not None]
     files = [EvidenceFile(each, _kind(tree, each)) for each in dict.fromkeys(named)]
     add_files(pieces, tree, [*files, *_bases(tree, bundle)], [bundle])
@@ -61,7 +72,9 @@ def open_bundle(pieces: Pieces, image: Image) -> None:
 def _entry(tree: FolderTree, name: str) -> Entry:
     found = next((each for each in tree.entries("") if os.path.basename(str(each.handle)) == name), None)
     if found is None:
-        raise SourceError("not_found", f"{tree.root / name} cannot be found in the list of its folder: rename it")
+        raise SourceError(
+            "not_found", sentence("{root} cannot be found in the list of its folder: rename it", root=tree.root / name)
+        )
     return found
 
 
@@ -73,7 +86,10 @@ def _configuration_of(tree: FolderTree, path: Path) -> Entry:
     if found is None:
         raise SourceError(
             "no_disks",
-            f"{path} lists the snapshots of a VMware machine, not its disks of today: name its .vmx, or the disk",
+            sentence(
+                "{path} lists the snapshots of a VMware machine, not its disks of today: name its .vmx, or the disk",
+                path=path,
+            ),
         )
     return found
 

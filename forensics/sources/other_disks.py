@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from forensics.disk.disk_volume import DiskVolume
 from forensics.formats.mounted_devices import KEY
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.mounted_volumes import NoVolume
 
@@ -99,12 +100,14 @@ class OtherDisks:
             found = self._with(own, identity)
         if len(found) > 1:
             both = " and ".join(volume.name for volume in found[:2])
-            return NoVolume(f"{both} are both known to Windows as that volume")
+            return NoVolume(sentence("{both} are both known to Windows as that volume", both=both))
         if not found:
             return NoVolume(why)
         for disk in self._others(own):
             if any(_claims(installation, identity) for installation in disk.installations):
-                return NoVolume(f"{found[0].name} is also a volume of the Windows on {disk.path}")
+                return NoVolume(
+                    sentence("{name} is also a volume of the Windows on {path}", name=found[0].name, path=disk.path)
+                )
         return found[0]
 
     def _others(self, own: _OpenDisk) -> list[_OpenDisk]:
@@ -130,7 +133,10 @@ class OtherDisks:
         if self.opener is None or self._keeper is None:
             return None
         if len(others) > MAX_SOURCES:
-            return f"it may be on one of {len(others)} other sources, which are not all opened for it: name fewer"
+            return sentence(
+                "it may be on one of {count} other sources, which are not all opened for it: name fewer",
+                count=len(others),
+            )
         if not any(identity in self._identities.get(path, (identity,)) for path in others):
             return None
         opener, self.opener = self.opener, None

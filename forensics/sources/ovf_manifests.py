@@ -12,7 +12,7 @@ from forensics.disk.evidence_files import open_evidence
 from forensics.disk.places import is_url
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.bundles.ovf import Checksum, parse_manifest
-from forensics.language import joined, sentence_n
+from forensics.language import joined, sentence, sentence_n
 from forensics.sources.bundles import Bundle
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.pieces import Pieces
@@ -58,9 +58,11 @@ def check_manifests(pieces: Pieces, tree: CollectedTree, bundles: Sequence[Bundl
                 continue  # told where it is opened
             fitting += fits
             if not fits:
-                message = (
-                    f"{shown}: its {said.algorithm.upper()} is not what the manifest of the export says: it was "
-                    "changed or damaged afterwards; export or copy it again"
+                message = sentence(
+                    "{shown}: its {upper} is not what the manifest of the export says: it was changed or damaged "
+                    "afterwards; export or copy it again",
+                    shown=shown,
+                    upper=said.algorithm.upper(),
                 )
                 pieces.source.problem(shown, "bad_checksum", message)
         if fitting or beyond:

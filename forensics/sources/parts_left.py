@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Sequence
 
 from forensics.disk.tree import Entry
+from forensics.language import joined, sentence
 from forensics.sources.file_kind import looks_like_a_disk
 
 _PART = re.compile(r"(.*)\.(\d{3,4})", re.DOTALL)
@@ -42,8 +43,20 @@ def _is_image(stem: str, parts: dict[int, Entry]) -> bool:
 def _told(parts: dict[int, Entry], width: int) -> tuple[str, str]:
     first, last = min(parts), max(parts)
     stem = parts[first].name[:-width]
-    names = f"{stem}{1:0{width}d}" + (f" to {stem}{first - 1:0{width}d}" if first > 2 else "")
+    names: str = f"{stem}{1:0{width}d}"
+    if first > 2:
+        names = sentence("{first} to {last}", first=names, last=f"{stem}{first - 1:0{width}d}")
     inside = [number for number in range(first, last) if number not in parts]
-    more = "".join(f", {stem}{number:0{width}d}" for number in inside[:3])
-    here = f"{parts[first].name} to {parts[last].name} are parts" if last > first else f"{parts[first].name} is a part"
-    return parts[first].path, f"{here} of a split image that lacks {names}{more}: put all its parts into one folder"
+    lacking = joined([names, *(f"{stem}{number:0{width}d}" for number in inside[:3])], ", ")
+    if last > first:
+        return parts[first].path, sentence(
+            "{first} to {last} are parts of a split image that lacks {lacking}: put all its parts into one folder",
+            first=parts[first].name,
+            last=parts[last].name,
+            lacking=lacking,
+        )
+    return parts[first].path, sentence(
+        "{name} is a part of a split image that lacks {lacking}: put all its parts into one folder",
+        name=parts[first].name,
+        lacking=lacking,
+    )

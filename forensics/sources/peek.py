@@ -10,6 +10,7 @@ from forensics.disk.errors import unreadable
 from forensics.disk.evidence_files import peek_at, special_file
 from forensics.disk.places import is_url
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.collected_tree import CollectedTree
@@ -61,9 +62,9 @@ def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None
             return _link(tree, path)
         if (special := special_file(status.st_mode)) is not None:
             told = stat.S_ISBLK(status.st_mode) or looks_like_a_disk(name)
-            return FileKind("unknown", f"{path} is {special}") if told else None
+            return FileKind("unknown", sentence("{path} is {special}", path=path, special=special)) if told else None
         if not status.st_size:
-            reason = f"{path} is empty: nothing was copied into it"
+            reason = sentence("{path} is empty: nothing was copied into it", path=path)
             return FileKind("unknown", reason) if looks_like_a_disk(name) else None
         with peek_at(path, buffering=0, follow_symlinks=False) as file:
             return kind_of_file(path, file, status.st_size)
@@ -73,7 +74,11 @@ def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None
 
 def _peek_remote(url: str, entry: Entry) -> FileKind | None:
     if not entry.size:
-        return FileKind("unknown", f"{url} is empty: nothing was copied into it") if looks_like_a_disk(url) else None
+        return (
+            FileKind("unknown", sentence("{url} is empty: nothing was copied into it", url=url))
+            if looks_like_a_disk(url)
+            else None
+        )
     try:
         with peek_at(url, buffering=0) as file:
             return kind_of_file(url, file, entry.size)
@@ -93,7 +98,7 @@ def _peek_member(tree: ArchiveTree, entry: Entry) -> FileKind | None:
     try:
         head = tree.head(entry, PACKED_HEAD)
     except Unreadable as error:
-        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+        return FileKind("unknown", said_by(error)) if looks_like_a_source(entry.name) else None
     return kind_of_file(entry.path, io.BytesIO(head), entry.size)
 
 
@@ -104,7 +109,7 @@ def _peek_on_volume(tree: VolumeTree, entry: Entry) -> FileKind | None:
         with tree.open(entry) as file:
             return kind_of_file(entry.path, file, entry.size)
     except (NotFound, Unreadable) as error:
-        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+        return FileKind("unknown", said_by(error)) if looks_like_a_source(entry.name) else None
 
 
 def _peek_in_pieces(tree: CollectedTree, entry: Entry) -> FileKind | None:
@@ -112,7 +117,10 @@ def _peek_in_pieces(tree: CollectedTree, entry: Entry) -> FileKind | None:
         with tree.open(entry) as file:
             found = kind_of_file(entry.path, file, entry.size)
     except (NotFound, Unreadable) as error:
-        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+        return FileKind("unknown", said_by(error)) if looks_like_a_source(entry.name) else None
     if found is None or found.kind == "hive" or found.reason:
         return found
-    return FileKind("unknown", f"{entry.path} is stored in pieces: download the collection from Velociraptor's server")
+    return FileKind(
+        "unknown",
+        sentence("{path} is stored in pieces: download the collection from Velociraptor's server", path=entry.path),
+    )

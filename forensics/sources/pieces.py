@@ -10,6 +10,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.language import Sentence, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices
 from forensics.sources.holdings import nothing_found, was_seen_whole
@@ -90,9 +91,17 @@ class Pieces:
 
     def is_older_state(self, entry: SourceEntry, child: SourceEntry) -> None:
         """Make an entry that of a disk on which another one builds that is, or should be, examined instead."""
-        became = f"which could not be opened because {_reason(child)}" if child.error else "which is examined"
+        became = (
+            sentence("which could not be opened because {reason}", reason=_reason(child))
+            if child.error
+            else sentence("which is examined")
+        )
         entry.older_state_of = child.path
-        entry.error = f"older state of {child.path}, {became}; name this file itself to examine that older state"
+        entry.error = sentence(
+            "older state of {path}, {became}; name this file itself to examine that older state",
+            path=child.path,
+            became=became,
+        )
         self.source.problem(entry.path, "older_state", entry.error)
         self._tell(entry.path, entry.error)
 
@@ -117,7 +126,11 @@ class Pieces:
         except SourceError as error:
             self._failed(entry, piece, error)
         except Unreadable as error:
-            self._failed(entry, piece, SourceError(error.kind, f"{entry.path} cannot be read: {error}"))
+            self._failed(
+                entry,
+                piece,
+                SourceError(error.kind, sentence("{path} cannot be read: {error}", path=entry.path, error=error)),
+            )
         except OSError as error:
             self._failed(entry, piece, unreadable(entry.path, error))
         except BaseException:
@@ -133,7 +146,7 @@ class Pieces:
         entry.kind, entry.reader = piece.kind, piece.reader
         entry.machine_ids = self.source.take(piece)
         if piece.installations and not entry.machine_ids:
-            entry.error = "more Windows installations than are examined of one source: name it itself"
+            entry.error = sentence("more Windows installations than are examined of one source: name it itself")
         elif not piece.installations and not piece.found and not piece.is_joined:
             self._without_windows.append((entry, reason))
             entry.error = None if was_seen_whole(piece) else reason
@@ -166,7 +179,9 @@ class Pieces:
 
 def _reason(entry: SourceEntry) -> str:
     """Return the first sentence of an entry's error, for use within another sentence that names its path."""
-    error = (entry.error or "").partition(". ")[0].rstrip(".")
-    if error.startswith(f"{entry.path}: "):
-        return error.removeprefix(f"{entry.path}: ")
-    return f"it {error.removeprefix(entry.path).lstrip()}" if error.startswith(entry.path) else error
+    text = (entry.error or "").partition(". ")[0].rstrip(".")
+    if text.startswith(f"{entry.path}: "):
+        text = text.removeprefix(f"{entry.path}: ")
+    elif text.startswith(entry.path):
+        text = f"it {text.removeprefix(entry.path).lstrip()}"
+    return Sentence(text, entry.error.made) if isinstance(entry.error, Sentence) else text

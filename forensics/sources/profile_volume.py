@@ -9,6 +9,7 @@ from __future__ import annotations
 from forensics.disk.disk import Disk
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import NotFound, Unreadable
+from forensics.language import sentence
 from forensics.sources.installation import Installation
 from forensics.sources.profile_folders import profile_at
 from forensics.sources.source import Source
@@ -51,10 +52,16 @@ def add_profile(
         profile=profile,
     )
     source.add(found)
-    label = f" '{tree.label}'" if tree.label else ""
-    detail = f"NTFS{label}, a user's profile{f' in {profile}' if profile else ''}, without its Windows"
+    form = f"NTFS '{tree.label}'" if tree.label else "NTFS"
+    detail = sentence("{form}, a user's profile, without its Windows", form=form)
+    if profile:
+        detail = sentence("{form}, a user's profile in {folder}, without its Windows", form=form, folder=profile)
     damage = tree.damage("")
-    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    outcome = (
+        Outcome("partial", sentence("{detail}; its root folder is damaged: {damage}", detail=detail, damage=damage))
+        if damage
+        else None
+    )
     source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
     return found
 

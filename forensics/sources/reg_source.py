@@ -10,6 +10,7 @@ from typing import BinaryIO
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotFound, Tree
+from forensics.language import sentence
 from forensics.registry.hive import Hive
 from forensics.registry.reg_hive import RegExportHive, hives_from_reg
 from forensics.sources.installation import HIVE_FOLDER, HiveOpener, Installation
@@ -39,7 +40,9 @@ def add_exports(source: Source, tree: Tree, exports: Sequence[Entry], above: str
         Unreadable: One cannot be read.
     """
     if len(exports) > _MAX_FILES:
-        message = f"only the first {_MAX_FILES} of {len(exports)} exports are read"
+        message = sentence(
+            "only the first {max_files} of {count} exports are read", max_files=_MAX_FILES, count=len(exports)
+        )
         source.cut("folder", "exports", source.path, message)
     with ExitStack() as files:
         streams = [
@@ -62,7 +65,10 @@ def _add(source: Source, streams: Sequence[tuple[str, BinaryIO]], first_machine_
     source.kind = "reg"
     hives = hives_from_reg(streams, lambda kind, message, offset: source.problem(source.path, kind, message, offset))
     if not hives:
-        raise SourceError("nothing_found", f"{source.path} holds no registry key: export it again with regedit or reg")
+        raise SourceError(
+            "nothing_found",
+            sentence("{path} holds no registry key: export it again with regedit or reg", path=source.path),
+        )
     source.add(
         Installation(
             machine_id=first_machine_id,
@@ -75,7 +81,10 @@ def _add(source: Source, streams: Sequence[tuple[str, BinaryIO]], first_machine_
         )
     )
     source.coverage.tell(
-        "folder", "exports", Outcome("present", f"registry exports of {', '.join(sorted(hives))}"), source.path
+        "folder",
+        "exports",
+        Outcome("present", sentence("registry exports of {names}", names=", ".join(sorted(hives)))),
+        source.path,
     )
 
 

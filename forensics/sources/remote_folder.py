@@ -11,6 +11,7 @@ from forensics.disk.remote.path import RemotePath
 from forensics.disk.remote.server import UNKNOWN_SIZE
 from forensics.disk.remote.session import MAX_LISTED, current
 from forensics.disk.tree import Entry, NotObtained
+from forensics.language import said_by, sentence
 from forensics.sources.collected_tree import CollectedTree, Node
 from forensics.sources.folder_tree import FolderTree
 
@@ -31,7 +32,7 @@ class RemoteFolderTree(FolderTree):
     def cut_short(self, folder: str) -> str | None:
         cut = super().cut_short(folder)
         is_cut = str(self.entry(folder).handle) in current().cut
-        return f"only {MAX_LISTED} of its names are listed" if is_cut else cut
+        return sentence("only {max_listed} of its names are listed", max_listed=MAX_LISTED) if is_cut else cut
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
         return None
@@ -48,10 +49,10 @@ class RemoteFolderTree(FolderTree):
                 name = each.name.replace("\\", "%5C")
                 yield Node(name, each.is_dir, str(place), max(0, size), None, each.modified)
         except OSError as error:
-            raise NotObtained(error.strerror or str(error)) from error
+            raise NotObtained(error.strerror or said_by(error)) from error
 
     def _open(self, handle: object) -> BinaryIO:
         try:
             return open_evidence(str(handle))
         except OSError as error:
-            raise NotObtained(error.strerror or str(error)) from error
+            raise NotObtained(error.strerror or said_by(error)) from error

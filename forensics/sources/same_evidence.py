@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from forensics.contained.child import scratch_prefix
 from forensics.disk.errors import SourceError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.other_disks import OtherDisks
 from forensics.tables.machine_numbers import renumbered
@@ -37,7 +38,7 @@ class SameEvidenceError(SourceError):
     """
 
     def __init__(self, other: str) -> None:
-        super().__init__("same_evidence", f"the same as {other}, examined once")
+        super().__init__("same_evidence", sentence("the same as {other}, examined once", other=other))
         self.other = other
 
 
@@ -190,4 +191,4 @@ def _content(row: Row) -> str:
 
 def same_content(other: str) -> str:
     """Say of a piece of evidence that it is a copy of another one."""
-    return f"the same as {other} in all that was read, counted once"
+    return sentence("the same as {other} in all that was read, counted once", other=other)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from forensics.disk.places import is_url
+from forensics.language import sentence
 from forensics.tables.record import ProblemRow
 
 
@@ -62,6 +63,11 @@ def asked_servers(signed: Mapping[str, str] | None) -> Iterator[Callable[[], dic
 def not_obtained(failures: Mapping[str, str]) -> list[ProblemRow]:
     """Return a problem for each file of a server that was not obtained, or not all of it."""
     return [
-        ProblemRow(machine_id=0, source_path=url, kind="not_obtained", message=f"{url} cannot be read: {why}")
+        ProblemRow(
+            machine_id=0,
+            source_path=url,
+            kind="not_obtained",
+            message=sentence("{url} cannot be read: {why}", url=url, why=why),
+        )
         for url, why in failures.items()
     ]

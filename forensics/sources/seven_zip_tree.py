@@ -29,6 +29,7 @@ from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.formats.filetime import filetime
 from forensics.lack_of_memory import pass_on, suppressed
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import MAX_MEMBERS, ArchiveTree, extend, not_got, too_large
 from forensics.sources.zip_password import DAMAGED_OR_OTHER, NO_PASSWORD
@@ -44,7 +45,7 @@ _OWN_FILE = 1 << 20
 _MAX_TARGET = 4096
 """Format: bytes of the target of a symbolic link (PATH_MAX of Linux)."""
 _LZMA, _LZMA2, _PPMD, _CRYPT = b"\x03\x01\x01", b"\x21", b"\x03\x04\x01", b"\x06\xf1\x07\x01"
-_OTHER_METHOD = "packed with a method that is not unpacked here: unpack the archive and examine the folder"
+_OTHER_METHOD = sentence("packed with a method that is not unpacked here: unpack the archive and examine the folder")
 
 
 @dataclass(slots=True)
@@ -185,7 +186,10 @@ class SevenZipTree(ArchiveTree):
         if member.size <= _MAX_TARGET:
             with suppress(Unreadable), self._open(member) as content:
                 target = content.read()
-        return Link("symbolic link", target.decode("utf-8", "backslashreplace") or "a place that cannot be read")
+        return Link(
+            "symbolic link",
+            target.decode("utf-8", "backslashreplace") or sentence("a place that cannot be read"),
+        )
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, _Member)
@@ -231,8 +235,10 @@ def _opened(
         from py7zr import SevenZipFile
         from py7zr.exceptions import PasswordRequired
     except ModuleNotFoundError as error:
-        how = "pip install 'keymortem[archives]', or unpack it and examine the folder"
-        raise SourceError("unsupported", f"{name} is a 7z archive, for which py7zr is missing: {how}") from error
+        how = sentence("pip install 'keymortem[archives]', or unpack it and examine the folder")
+        raise SourceError(
+            "unsupported", sentence("{name} is a 7z archive, for which py7zr is missing: {how}", name=name, how=how)
+        ) from error
     try:
         file.seek(0)
         archive = SevenZipFile(file, password=password)  # type: ignore[arg-type, unused-ignore]
@@ -243,14 +249,20 @@ def _opened(
     except SourceError:
         raise
     except PasswordRequired as error:
-        raise SourceError("encrypted", f"{name} is {NO_PASSWORD}") from error
+        raise SourceError(
+            "encrypted", sentence("{name} is {no_password}", name=name, no_password=NO_PASSWORD)
+        ) from error
     # Damage shows as Bad7zFile, LZMAError, struct.error, EOFError, AssertionError, ...
     except Exception as error:
         pass_on(error)
         if password is not None and _is_locked(file):
-            raise SourceError("encrypted", f"{name} is {DAMAGED_OR_OTHER}") from error
-        message = (
-            f"{name} is no readable 7z archive ({error}): copy it again, the parts of a split one joined to one file"
+            raise SourceError(
+                "encrypted", sentence("{name} is {damaged_or_other}", name=name, damaged_or_other=DAMAGED_OR_OTHER)
+            ) from error
+        message = sentence(
+            "{name} is no readable 7z archive ({error}): copy it again, the parts of a split one joined to one file",
+            name=name,
+            error=error,
         )
         raise SourceError("damaged", message) from error
 
@@ -272,8 +284,10 @@ def _is_locked(file: BinaryIO) -> bool:
 def _refuse_bomb(name: str, stored: int, sizes: list[int]) -> None:
     limit = max(LEAST_LIMIT, stored * MAX_RATIO)
     if sum(sizes) > limit or min(sizes, default=0) < 0:
-        message = (
-            f"{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine the folder"
+        message = sentence(
+            "{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine the folder",
+            name=name,
+            limit=limit,
         )
         raise SourceError("too_large", message)
 
@@ -302,7 +316,9 @@ def _content(file: BinaryIO, decompressor: Any, size: int) -> Iterator[bytes]:
         at = file.tell()
         chunk = bytes(decompressor.decompress(file, min(left, _COPY)))
         if not chunk and file.tell() == at:
-            raise NotObtained(f"cut short in the archive: {left} of {size} bytes are missing")
+            raise NotObtained(
+                sentence("cut short in the archive: {left} of {size} bytes are missing", left=left, size=size)
+            )
         left -= len(chunk)
         yield chunk
 
@@ -317,4 +333,9 @@ def _refuse_memory(coders: Iterable[dict[str, Any]]) -> None:
         elif method == _LZMA2 and properties:
             needed = (2 | properties[0] & 1) << (properties[0] // 2 + 11)
         if needed > MAX_MEMORY:
-            raise NotObtained(f"to unpack it takes {needed} bytes of memory: unpack the archive and examine the folder")
+            raise NotObtained(
+                sentence(
+                    "to unpack it takes {needed} bytes of memory: unpack the archive and examine the folder",
+                    needed=needed,
+                )
+            )

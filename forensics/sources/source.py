@@ -8,6 +8,7 @@ from dataclasses import field
 
 from forensics.disk.disk_volume import DiskVolume
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
 from forensics.sources.installation import Installation
@@ -93,8 +94,9 @@ class Source:
         if len(self.installations) < MAX_INSTALLATIONS:
             self.installations.append(installation)
         elif not any(problem.kind == "too_many" for problem in self._problems):
-            message = (
-                f"only the first {MAX_INSTALLATIONS} Windows installations are examined: name the others one by one"
+            message = sentence(
+                "only the first {max_installations} Windows installations are examined: name the others one by one",
+                max_installations=MAX_INSTALLATIONS,
             )
             self.cut("folder", "Windows installations", self.path, message)
 

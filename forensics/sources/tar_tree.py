@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
 from forensics.sources.archive_tree import ArchiveTree, time_of, too_large
 
@@ -37,12 +38,12 @@ class _Headers:
     def read(self, count: int = -1) -> bytes:
         """Read, and refuse a header out of bounds."""
         if not 0 <= count <= self.left:
-            raise tarfile.ReadError(f"a header of more than {MAX_HEADERS >> 20} MiB")
+            raise tarfile.ReadError(sentence("a header of more than {max_headers} MiB", max_headers=MAX_HEADERS >> 20))
         self.left -= count
         data = self._file.read(count)
         # Python before 3.11.10 searches each of so many digits for the end of all.
         if _DIGITS.search(data):
-            raise tarfile.ReadError("a header with a number of a thousand digits")
+            raise tarfile.ReadError(sentence("a header with a number of a thousand digits"))
         return data
 
 
@@ -63,17 +64,19 @@ class TarTree(ArchiveTree):
             self._tar = tarfile.open(fileobj=cast("BinaryIO", headers), mode="r:")  # noqa: SIM115
         except Exception as error:
             pass_on(error)
-            raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
+            raise SourceError(
+                "damaged", sentence("{name} is no readable tar archive: {error}; copy it again", name=name, error=error)
+            ) from error
         try:
             # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
             extents = 0
             while (member := self._next(headers)) is not None:
                 extents += len(self._extents(member) or ())
                 if extents > MAX_EXTENTS:
-                    raise too_large("stretches between the holes of its files", MAX_EXTENTS)
+                    raise too_large(sentence("stretches between the holes of its files"), MAX_EXTENTS)
                 if member.size < 0 or self._tar.offset <= member.offset:
                     # The library goes back by that many bytes, and reads the same members again and again.
-                    raise tarfile.ReadError("a member of less than no bytes")
+                    raise tarfile.ReadError(sentence("a member of less than no bytes"))
                 if member.isdir() or member.isreg() or member.islnk() or member.issym():
                     link = _tar_link(member)
                     name = self._name(member.name, encoding)
@@ -85,7 +88,9 @@ class TarTree(ArchiveTree):
         # Damage shows as ReadError, HeaderError, ValueError, ...; where it is, is looked at next.
         except Exception as error:
             pass_on(error)
-            message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+            message = sentence(
+                "the archive is damaged or cut short: {error}; what stands before that is examined", error=error
+            )
             self.broken = ArchiveDamage("truncated", message, self._tar.offset)
         # What is read of members from here on is bounded by their own sizes.
         self._tar.fileobj = file
@@ -114,7 +119,7 @@ class TarTree(ArchiveTree):
         assert isinstance(handle, tarfile.TarInfo)
         member = self._tar.extractfile(handle)
         if member is None:
-            raise Unreadable("not a file")
+            raise Unreadable(sentence("not a file"))
         return member
 
 

@@ -12,10 +12,15 @@ from dissect.util.stream import AlignedStream
 from forensics.disk.tree import NotObtained
 from forensics.formats.velociraptor_upload import StoredPiece, StoredUpload
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.sources.upload_in_pieces import UploadInPieces
 
-_DAMAGED = "Velociraptor's server stores it compressed, and a piece of that is damaged: download the collection again"
-_ENCRYPTED = "Velociraptor's server stores it encrypted: download the collection from the server, and examine that"
+_DAMAGED = sentence(
+    "Velociraptor's server stores it compressed, and a piece of that is damaged: download the collection again"
+)
+_ENCRYPTED = sentence(
+    "Velociraptor's server stores it encrypted: download the collection from the server, and examine that"
+)
 
 
 def open_pieces(of: UploadInPieces, opener: Callable[[object], BinaryIO]) -> BinaryIO:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from forensics.language import sentence
 from forensics.sources.bundles import HYPER_V, WITH_SNAPSHOTS, Bundle, BundleDisk, file_name, is_elsewhere, names_of
 from forensics.sources.older_states import examined_bases, mark
 from forensics.sources.pieces import Pieces
@@ -83,7 +84,9 @@ def _folders(bundle: Bundle) -> Iterable[str]:
 def _tell_where_found(pieces: Pieces, bundle: Bundle, disk: BundleDisk, shown: str) -> None:
     """Say that a disk was taken for the one that a configuration names elsewhere: by its name."""
     if is_elsewhere(disk.named.path):
-        detail = f"taken for '{disk.named.path}', which {bundle.entry.name} names, by its name"
+        detail = sentence(
+            "taken for '{path}', which {name} names, by its name", path=disk.named.path, name=bundle.entry.name
+        )
         pieces.source.coverage.tell("file", file_name(disk.path), Outcome("present", detail), shown)
 
 
@@ -114,10 +117,18 @@ def _mark_without(
 def _missing(bundle: Bundle, disk: BundleDisk) -> str:
     is_as_shown = disk.named.path.replace("\\", "/").casefold() in (disk.path.casefold(), file_name(disk.path))
     as_written = "" if is_as_shown else f" ('{disk.named.path}')"
-    why = disk.named.lies_at or "it is not there: put it beside the other files"
+    why = disk.named.lies_at or sentence("it is not there: put it beside the other files")
     if disk.link:
-        why = f"a symbolic link to {disk.link} stands in its place, which is not followed: put the file itself there"
-    return f"{bundle.entry.name} names it as a disk of the machine{as_written}, and {why}"
+        why = sentence(
+            "a symbolic link to {link} stands in its place, which is not followed: put the file itself there",
+            link=disk.link,
+        )
+    return sentence(
+        "{name} names it as a disk of the machine{as_written}, and {why}",
+        name=bundle.entry.name,
+        as_written=as_written,
+        why=why,
+    )
 
 
 def _mark_branches(
@@ -136,9 +147,16 @@ def _mark_branches(
         if is_machine and parents.intersection(chains.get(current.path, ())):
             entry.older_state_of = current.path
             builds_on_it = chains[current.path][0] in parents
-            made = f"it builds on {current.path}" if builds_on_it else f"it was made on the same base as {current.path}"
-            message = (
-                f"{entry.path} is an older state: {made}, and {bundle.entry.name} says that the machine writes to that"
+            made = (
+                sentence("it builds on {path}", path=current.path)
+                if builds_on_it
+                else sentence("it was made on the same base as {path}", path=current.path)
+            )
+            message = sentence(
+                "{path} is an older state: {made}, and {name} says that the machine writes to that",
+                path=entry.path,
+                made=made,
+                name=bundle.entry.name,
             )
             pieces.source.problem(entry.path, "older_state", message)
 
@@ -147,9 +165,11 @@ def _mark_frozen(pieces: Pieces, bundle: Bundle, beside: Sequence[SourceEntry]) 
     frozen = set(map(file_name, bundle.said.frozen))
     for entry in examined_bases(".vmdk", beside) if bundle.kind == "vmsd" else ():
         if frozen & set(names_of(entry.path)):
-            newer = f"the disk after the last snapshot in {pieces.inside(bundle.entry.path)}"
+            newer = sentence("the disk after the last snapshot in {inside}", inside=pieces.inside(bundle.entry.path))
             entry.older_state_of = newer
-            message = f"{entry.path} is an older state: {newer} builds on it and is not there"
+            message = sentence(
+                "{path} is an older state: {newer} builds on it and is not there", path=entry.path, newer=newer
+            )
             pieces.source.problem(entry.path, "older_state", message)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.windows_path import is_moved_aside
@@ -194,9 +195,15 @@ def _entries(place: SearchedTree, folder: Entry | str, found: VmFiles) -> Iterab
     except Unreadable as error:
         path = folder if isinstance(folder, str) else folder.path
         if len(found.unreadable) < _MAX_UNREADABLE:
-            found.unreadable.append((path, error.kind, str(error)))
+            found.unreadable.append((path, error.kind, said_by(error)))
         elif len(found.unreadable) == _MAX_UNREADABLE:
-            found.unreadable.append((path, "too_many", f"more than {_MAX_UNREADABLE} folders could not be listed"))
+            found.unreadable.append(
+                (
+                    path,
+                    "too_many",
+                    sentence("more than {max_unreadable} folders could not be listed", max_unreadable=_MAX_UNREADABLE),
+                )
+            )
         return ()
 
 

@@ -19,6 +19,7 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.language import sentence
 from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
@@ -33,9 +34,9 @@ _MAX_ON_VOLUME = 16
 """Evidence: Windows folders of one volume."""
 _LEAST_DISK = 512
 """Format: bytes of a disk: one sector."""
-_DIRTY = (
-    "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
-    "folders may lie only in $LogFile, which is not replayed"
+_DIRTY = sentence(
+    "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last "
+    "changes to its files and folders may lie only in $LogFile, which is not replayed"
 )
 
 
@@ -80,7 +81,10 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
         SourceError: The disk is smaller than a sector, or has no such partition.
     """
     if disk.size < _LEAST_DISK:
-        raise SourceError("too_small", f"the disk in {disk.path} has {disk.size} bytes, less than a sector")
+        raise SourceError(
+            "too_small",
+            sentence("the disk in {path} has {size} bytes, less than a sector", path=disk.path, size=disk.size),
+        )
     reader = VolumeReader(disk.stream, 0, disk.size)
     try:
         bare = file_system(reader)
@@ -89,7 +93,9 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
         return False
     if bare is not None:
         if chosen is not None:
-            message = f"{disk.path} is one volume without partitions: leave out --partition {chosen}"
+            message = sentence(
+                "{path} is one volume without partitions: leave out --partition {chosen}", path=disk.path, chosen=chosen
+            )
             raise SourceError("no_partition", message)
         source.kind = "volume"
         _add_volume(source, disk, Partition(0, 0, disk.size), keys, first_machine_id)
@@ -102,24 +108,32 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
     if chosen is not None and all(partition.number != chosen for partition in table.partitions):
         from forensics.sources.chosen_part import told_partitions
 
-        there = told_partitions(table.partitions) or "none at all"
-        raise SourceError("no_partition", f"{disk.path} has no partition {chosen}: it has {there}")
+        there = told_partitions(table.partitions) or sentence("none at all")
+        raise SourceError(
+            "no_partition",
+            sentence("{path} has no partition {chosen}: it has {there}", path=disk.path, chosen=chosen, there=there),
+        )
     source.kind = "disk"
-    for message in table.problems:
-        source.problem(disk.path, "bad_partition_table", message)
+    for problem in table.problems:
+        source.problem(disk.path, "bad_partition_table", problem)
     if not table.partitions:
         source.coverage.tell(
-            "volume", "disk", Outcome("absent", f"a {table.scheme.upper()} disk without partitions"), disk.path
+            "volume",
+            "disk",
+            Outcome("absent", sentence("a {upper} disk without partitions", upper=table.scheme.upper())),
+            disk.path,
         )
     seen: dict[int, Partition] = {}
     disk = replace(disk, efi=[], volumes=source.disk_volumes)
     for partition in table.partitions:
         if chosen not in (None, partition.number):
-            disk = _leave_out(source, disk, partition, f"left out: --partition {chosen} was chosen")
+            disk = _leave_out(
+                source, disk, partition, sentence("left out: --partition {chosen} was chosen", chosen=chosen)
+            )
             continue
         before = seen.setdefault(partition.offset, partition)
         if before is not partition:
-            detail = f"begins where partition {before.number} does, which is examined"
+            detail = sentence("begins where partition {number} does, which is examined", number=before.number)
             name = _volume_name(disk, partition)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), f"{disk.path}#{name}")
             continue
@@ -146,8 +160,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             _take(disk, partition, not_read=partition.note)
         return
     if partition.offset >= disk.size:
-        message = f"lies beyond the end of the disk, which has {disk.size} bytes: the image is truncated"
-        source.problem(path, "truncated", f"{name} {message}")
+        message = sentence(
+            "lies beyond the end of the disk, which has {size} bytes: the image is truncated", size=disk.size
+        )
+        source.problem(path, "truncated", sentence("{name} {message}", name=name, message=message))
         source.coverage.tell("volume", name, Outcome("not_examined", message), path)
         _take(disk, partition, not_read=message)
         return
@@ -168,13 +184,13 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             if kind != NTFS:
                 raise SourceError(
                     "bitlocker_damaged",
-                    "what BitLocker decrypts here is not NTFS; make the image again, from the disk itself",
+                    sentence("what BitLocker decrypts here is not NTFS; make the image again, from the disk itself"),
                 )
         boot = reader.read_at(0, 512) if kind == NTFS else None
         if kind is None:
             boot = _backup_boot_sector(reader, partition.size)
             if boot is not None:
-                source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
+                source.problem(path, "bad_boot_sector", sentence("the boot sector is damaged; its backup is used"), 0)
         if boot is not None and not partition.number:
             # Without a partition table the volume alone knows its size, and an image may have lost its end.
             reader = VolumeReader(reader.stream, reader.offset, max(partition.size, ntfs_size(boot)))
@@ -182,7 +198,9 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         if boot is None:
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
-                source.coverage.tell("volume", name, Outcome("present", f"{kind}, the EFI system partition"), path)
+                source.coverage.tell(
+                    "volume", name, Outcome("present", sentence("{kind}, the EFI system partition", kind=kind)), path
+                )
                 _take(disk, partition, partial(_open_fat, reader))
                 return
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
@@ -202,7 +220,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             source.problem(path, "dynamic_disk", LIKELY_SIMPLE)
             rest = rest_of(boot, partition.size)
             if rest is not None:
-                further = f"{name}, further in"
+                further = sentence("{name}, further in", name=name)
                 source.coverage.tell("volume", further, Outcome("not_examined", rest), f"{disk.path}#{further}")
                 if disk.volumes is not None:
                     disk.volumes.append(DiskVolume(further, not_read=rest))
@@ -234,7 +252,9 @@ def _open_fat(reader: VolumeReader) -> Tree:
 
 def _tell_truncated(source: Source, path: str, missing: int) -> None:
     if missing > 0:
-        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
+        source.problem(
+            path, "truncated", sentence("the image ends {missing} bytes before the end of this volume", missing=missing)
+        )
 
 
 def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
@@ -245,8 +265,8 @@ def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerR
 
 
 def _volume_name(disk: Disk, partition: Partition) -> str:
-    name = f"partition {partition.number}" if partition.number else "volume"
-    return f"{name} of what begins at byte {disk.start}" if disk.start else name
+    name = sentence("partition {number}", number=partition.number) if partition.number else "volume"
+    return sentence("{name} of what begins at byte {start}", name=name, start=disk.start) if disk.start else name
 
 
 def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
@@ -271,7 +291,12 @@ def _open_tree(reader: VolumeReader, boot: bytes, size: int, damage: DamageRows)
         if backup is None or backup == boot:
             raise
         tree = NtfsTree(reader, backup, damage)
-        damage("", "bad_boot_sector", f"the boot sector is damaged: {reason}; its backup is used", 0)
+        damage(
+            "",
+            "bad_boot_sector",
+            sentence("the boot sector is damaged: {reason}; its backup is used", reason=reason),
+            0,
+        )
         return tree
 
 
@@ -288,7 +313,11 @@ def _add_installations(
         if (profile := add_profile(source, disk, tree, name, path, first_machine_id)) is not None:
             return [profile]
     if len(found) > _MAX_ON_VOLUME:
-        message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
+        message = sentence(
+            "only {max_on_volume} of {count} folders that look like Windows are examined",
+            max_on_volume=_MAX_ON_VOLUME,
+            count=len(found),
+        )
         source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
     before = len(source.installations)
@@ -313,7 +342,11 @@ def _add_installations(
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = windows_told(f"NTFS{label}", found, formers) if found or formers else ntfs_holds(tree)
     damage = tree.damage("")
-    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    outcome = (
+        Outcome("partial", sentence("{detail}; its root folder is damaged: {damage}", detail=detail, damage=damage))
+        if damage
+        else None
+    )
     source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
     return source.installations[before:]
 

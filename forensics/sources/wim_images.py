@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import Unreadable
 from forensics.disk.wim.file import Wim, WimImage
 from forensics.disk.wim.parts import first_part, header_of
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.collected_volume import add_collected_volumes
 from forensics.sources.former import FormerRoot, former_windows, windows_told
@@ -53,7 +54,9 @@ def add_wims(pieces: Pieces, found: Sequence[FoundWim]) -> None:
         entry = pieces.entry(wim.shown)
         entry.size = wim.size
         if number >= MAX_PIECES:
-            entry.error = f"only the first {MAX_PIECES} WIM images of a folder are opened: name it itself"
+            entry.error = sentence(
+                "only the first {max_pieces} WIM images of a folder are opened: name it itself", max_pieces=MAX_PIECES
+            )
         else:
             pieces.open(entry, partial(_open, pieces, wim.path))
 
@@ -76,8 +79,13 @@ def add_wim(pieces: Pieces, piece: Source, image: Image) -> None:
     wim = Wim(image, piece)
     chosen = pieces.choices.image
     if chosen is not None and not 1 <= chosen <= len(wim.images):
-        numbers = "1" if len(wim.images) == 1 else f"1 to {len(wim.images)}"
-        raise SourceError("no_such_image", f"{image.name} has no image {chosen}: --image takes {numbers}")
+        numbers = "1" if len(wim.images) == 1 else sentence("1 to {count}", count=len(wim.images))
+        raise SourceError(
+            "no_such_image",
+            sentence(
+                "{name} has no image {chosen}: --image takes {numbers}", name=image.name, chosen=chosen, numbers=numbers
+            ),
+        )
     first = pieces.next_machine_id
     wanted = wim.images if chosen is None else [wim.images[chosen - 1]]
     for each in wanted[:MAX_EXAMINED]:
@@ -85,10 +93,19 @@ def add_wim(pieces: Pieces, piece: Source, image: Image) -> None:
         _add_image(piece, wim, each, image.name, first)
     for each in wim.images:
         if each not in wanted:
-            outcome = Outcome("not_examined", f"--image {chosen} was asked for")
-            piece.coverage.tell("volume", f"image {each.number}", outcome, f"{image.name}#image {each.number}")
+            outcome = Outcome("not_examined", sentence("--image {chosen} was asked for", chosen=chosen))
+            piece.coverage.tell(
+                "volume",
+                f"image {each.number}",
+                outcome,
+                sentence("{name}#image {number}", name=image.name, number=each.number),
+            )
     if len(wanted) > MAX_EXAMINED:
-        message = f"only {MAX_EXAMINED} of its {len(wanted)} images are examined: choose another one with --image"
+        message = sentence(
+            "only {max_examined} of its {count} images are examined: choose another one with --image",
+            max_examined=MAX_EXAMINED,
+            count=len(wanted),
+        )
         piece.cut("volume", "images", image.name, message)
     if not piece.installations:
         add_collected_volumes(pieces.of(piece))
@@ -108,8 +125,8 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
     """Add one image; whatever is wrong with it leaves the others alone."""
     from forensics.registry.hives import open_hive
 
-    name = f"image {image.number}"
-    form = f"WIM image '{image.name}'" if image.name else "WIM image"
+    name = sentence("image {number}", number=image.number)
+    form = sentence("WIM image '{name}'", name=image.name) if image.name else "WIM image"
     volume = f"{name} '{_shortened(image.name)}'" if image.name else name
     try:
         tree = wim.tree(image)
@@ -122,7 +139,11 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
         piece.coverage.tell("volume", name, outcome_of(reason), f"{path}#{name}")
         return
     if len(found) > _MAX_IN_IMAGE:
-        message = f"only {_MAX_IN_IMAGE} of {len(found)} folders that look like Windows are examined"
+        message = sentence(
+            "only {max_in_image} of {count} folders that look like Windows are examined",
+            max_in_image=_MAX_IN_IMAGE,
+            count=len(found),
+        )
         piece.cut("volume", name, f"{path}#{name}", message)
     for root in [*(FormerRoot("", entry.path) for entry in found[:_MAX_IN_IMAGE]), *formers]:
         piece.add(
@@ -140,7 +161,11 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
     piece.searched.append(SearchedTree(tree, path, "" if found else name, tuple(w.path for w in found)))
     piece.reader = wim.reader
     detail = windows_told(form, found, formers) if found or formers else tree_holds(tree, form)
-    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    outcome = (
+        Outcome("partial", sentence("{detail}; its root folder is damaged: {damage}", detail=detail, damage=damage))
+        if damage
+        else None
+    )
     piece.coverage.tell("volume", name, outcome or Outcome("present", detail), f"{path}#{name}")
 
 

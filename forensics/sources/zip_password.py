@@ -14,22 +14,27 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from forensics.disk.tree import NotObtained
 from forensics.lack_of_memory import suppressed
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_UNPACK = "unpack the archive and examine the folder"
-NO_PASSWORD = f"encrypted with a password: give it with --archive-password-file, or {_UNPACK}"
-OTHER_PASSWORD = (
-    f"encrypted, and the password of --archive-password-file does not open it: give the right one, or {_UNPACK}"
+_UNPACK = sentence("unpack the archive and examine the folder")
+NO_PASSWORD = sentence("encrypted with a password: give it with --archive-password-file, or {unpack}", unpack=_UNPACK)
+OTHER_PASSWORD = sentence(
+    "encrypted, and the password of --archive-password-file does not open it: give the right one, or {unpack}",
+    unpack=_UNPACK,
 )
-DAMAGED_OR_OTHER = (
-    "encrypted, and the password of --archive-password-file is another one, or the archive is damaged there: "
-    f"give the right one, or {_UNPACK}"
+DAMAGED_OR_OTHER = sentence(
+    "encrypted, and the password of --archive-password-file is another one, or the archive is "
+    "damaged there: give the right one, or {unpack}",
+    unpack=_UNPACK,
 )
-NO_AES = f"encrypted with AES, for which pyzipper is missing: pip install 'keymortem[archives]', or {_UNPACK}"
-STRONG = f"encrypted as only PKZIP does it, which is not read here: {_UNPACK}"
+NO_AES = sentence(
+    "encrypted with AES, for which pyzipper is missing: pip install 'keymortem[archives]', or {unpack}", unpack=_UNPACK
+)
+STRONG = sentence("encrypted as only PKZIP does it, which is not read here: {unpack}", unpack=_UNPACK)
 AES = 99
 """The method that stands for AES in front of a member (AE-x)."""
 _STRONG = 0x40
@@ -98,7 +103,7 @@ def _open_aes(file: BinaryIO, member: Locked, password: bytes) -> IO[bytes]:
         raise NotObtained(NO_AES) from error
     version, vendor, strength, method = _aes_field(member.extra)
     if version not in (WZ_AES_V1, WZ_AES_V2) or not 1 <= strength <= 3:
-        raise zipfile.BadZipFile("its field for AES is damaged")
+        raise zipfile.BadZipFile(sentence("its field for AES is damaged"))
     info = AESZipInfo(member.info.orig_filename)
     info.flag_bits, info.CRC = member.info.flag_bits, member.info.CRC
     info.compress_size, info.file_size = member.info.compress_size, member.info.file_size
@@ -114,7 +119,7 @@ def _aes_field(extra: bytes) -> tuple[int, bytes, int, int]:
             version, vendor, strength, method = _AES_FIELD.unpack_from(extra, 4)
             return version, vendor, strength, method
         extra = extra[4 + size :]
-    raise zipfile.BadZipFile("its field for AES is missing")
+    raise zipfile.BadZipFile(sentence("its field for AES is missing"))
 
 
 class _From:

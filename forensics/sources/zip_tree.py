@@ -14,6 +14,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.lack_of_memory import pass_on, suppressed
+from forensics.language import sentence
 from forensics.sources.archive_damage import MAX_LOCAL_HEADERS, MemberName, damage_of_zip
 from forensics.sources.archive_tree import MAX_RATIO, ArchiveTree, not_got, time_of
 from forensics.sources.zip_password import AES, DAMAGED_OR_OTHER, NO_PASSWORD, Locked, open_locked, right_spelling
@@ -100,14 +101,25 @@ class ZipTree(ArchiveTree):
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
         except Exception as error:
             pass_on(error)
-            message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
+            message = sentence(
+                "{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again",
+                name=name,
+                error=error,
+            )
             raise SourceError("damaged", message) from error
         self.broken = damage_of_zip(file, self._first, self._count)
         self._first = []
         if self.encrypted:
             self._try(password)
         for path, member in self._links:
-            self._add(path, False, member, _MEMBER.unpack(member)[4], None, Link("symbolic link", self._target(member)))
+            self._add(
+                path,
+                False,
+                member,
+                _MEMBER.unpack(member)[4],
+                None,
+                Link("symbolic link", self._target(member)),
+            )
         self._links = []
 
     def _take(self, member: zipfile.ZipInfo) -> None:
@@ -172,7 +184,7 @@ class ZipTree(ArchiveTree):
         if self._size(member) <= _MAX_TARGET:
             with suppressed(), self._stream(member) as content:
                 target = content.read(_MAX_TARGET)
-        return target.decode("utf-8", "backslashreplace") or "a place that cannot be read"
+        return target.decode("utf-8", "backslashreplace") or sentence("a place that cannot be read")
 
     def _size(self, handle: object) -> int:
         assert isinstance(handle, bytes)
@@ -185,7 +197,7 @@ class ZipTree(ArchiveTree):
         if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             least = _COPY
         if size > max(least, packed * MAX_RATIO):
-            raise NotObtained(f"{packed} bytes claim to unpack to {size}")
+            raise NotObtained(sentence("{packed} bytes claim to unpack to {size}", packed=packed, size=size))
 
     def _why(self, handle: object, error: Exception) -> Unreadable:
         if isinstance(error, Unreadable | OSError) or not handle:
@@ -196,7 +208,10 @@ class ZipTree(ArchiveTree):
         if isinstance(error, NotImplementedError | RuntimeError):
             name = _METHODS.get(method, f"method {method}")
             return NotObtained(
-                f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
+                sentence(
+                    "packed with {name}, which is not unpacked here: unpack the archive and examine the folder",
+                    name=name,
+                )
             )
         # A wrong password passes its short check now and then, and what it makes of the member looks damaged.
         return NotObtained(DAMAGED_OR_OTHER) if flags & _ENCRYPTED else not_got(error)
@@ -216,7 +231,7 @@ class ZipTree(ArchiveTree):
         magic, time, name_size, extra_size = _LOCAL.unpack(head) if len(head) == _LOCAL.size else (b"", 0, 0, 0)
         raw = self._file.read(name_size)
         if magic != b"PK\3\4" or zlib.crc32(raw) != name_sum:
-            raise zipfile.BadZipFile("its name is not that of the directory")
+            raise zipfile.BadZipFile(sentence("its name is not that of the directory"))
         member = zipfile.ZipInfo(raw.decode("utf-8" if flags & _UTF_8 else "cp437", "surrogateescape"))
         member.flag_bits, member.compress_type, member.CRC = flags, method, crc
         member.compress_size, member.file_size, member.header_offset = packed, size, offset

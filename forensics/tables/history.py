@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.row import Row, column
 
@@ -21,13 +22,13 @@ HistoryOf = Literal["key_file", "master_key"]
 HistoryCertainty = Literal["proved", "likely"]
 
 WITNESSES: Mapping[HistoryWitness, str] = {
-    "change_journal": "change journal",
-    "audit_log": "Security log",
-    "deleted_record": "deleted file record",
-    "index_slack": "remains of the folder's index",
-    "shadow_copy": "shadow copy",
-    "former_windows": "Windows that Setup moved aside",
-    "file_times": "times of the file",
+    "change_journal": sentence("change journal"),
+    "audit_log": sentence("Security log"),
+    "deleted_record": sentence("deleted file record"),
+    "index_slack": sentence("remains of the folder's index"),
+    "shadow_copy": sentence("shadow copy"),
+    "former_windows": sentence("Windows that Setup moved aside"),
+    "file_times": sentence("times of the file"),
 }
 """What people call each witness."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 State = Literal["present", "partial", "absent", "unreadable", "not_examined"]
@@ -37,4 +38,4 @@ class Outcome:
 
 PRESENT = Outcome("present")
 ABSENT = Outcome("absent")
-NOT_COLLECTED = Outcome("not_examined", "not in this source")
+NOT_COLLECTED = Outcome("not_examined", sentence("not in this source"))

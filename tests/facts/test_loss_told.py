@@ -10,6 +10,7 @@ import pytest
 
 from forensics.engine.forms import WORDINGS, formed
 from forensics.facts.loss_told import loss_told, with_loss_told
+from forensics.language import speaking
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.key_history import loss_beside
 from forensics.tables.history import WITNESSES, HistoryWitness
@@ -88,7 +89,8 @@ def test_each_witness_has_its_japanese_name_in_rules_and_on_the_page(name: Histo
     told = loss_told(chain(lost_after=SEEN, lost_after_witness=name))
     assert told is not None
     said = formed(told, "words", "lost_told", WORDINGS["ja"])
-    assert f"({Catalogue('ja').sentence(WITNESSES[name])})" in said
+    with speaking("ja"):
+        assert f"({Catalogue('ja').sentence(WITNESSES[name])})" in said
     assert not re.search(r"[a-z]{4}", said.replace("Windows", ""))
 
 

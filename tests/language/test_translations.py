@@ -10,7 +10,7 @@ import pytest
 import forensics.language
 from tests.language.translations import catalogue, compiler
 
-VALUE = re.compile(r"\{[a-z_0-9]+(?:![rs])?\}")
+VALUE = re.compile(r"\{([a-z_0-9]+)[^{}]*\}")
 HOME = Path(forensics.language.__file__).parent
 MESSAGES = [message for message in catalogue() if message.id]
 

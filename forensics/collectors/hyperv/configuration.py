@@ -27,6 +27,7 @@ from forensics.formats.hyperv.vm_configuration import (
     is_torn,
     parse_vm_configuration,
 )
+from forensics.language import sentence
 from forensics.tables.hyperv import VmRow
 
 _PROTECTOR_NAME = re.compile(r"key.?protector", re.IGNORECASE)
@@ -66,9 +67,9 @@ def _fill(row: VmRow, configuration: VmConfiguration, storage: HyperVStorage) ->
     row.uncommitted = storage.replayed
     has_tpm = configuration.has(VIRTUAL_TPM)
     if storage.log_damaged:
-        row.configuration_doubt = (
-            "the log of its configuration could not be applied as a whole, so its virtual TPM and key protector "
-            "may be of an earlier time, or be pieced together of two"
+        row.configuration_doubt = sentence(
+            "the log of its configuration could not be applied as a whole, so its virtual TPM and key "
+            "protector may be of an earlier time, or be pieced together of two"
         )
     elif has_tpm is not None:
         row.vtpm = "present" if has_tpm else "absent"
@@ -85,7 +86,11 @@ def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[Format
     row, problems = evidence.row, list[FormatError]()
     documents = list(_all_documents(storage))
     if len(documents) > _MAX_PROTECTORS:
-        message = f"{len(documents)} key protectors in one configuration, of which {_MAX_PROTECTORS} are read"
+        message = sentence(
+            "{count} key protectors in one configuration, of which {max_protectors} are read",
+            count=len(documents),
+            max_protectors=_MAX_PROTECTORS,
+        )
         problems.append(FormatError("too_many", 0, message))
     found: dict[str, KeyProtector] = {}
     damaged: list[str] = []
@@ -94,10 +99,18 @@ def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[Format
             found[path] = _parsed(document)
         except FormatError as error:
             damaged.append(path)
-            problems.append(FormatError(error.kind, error.offset, f"key protector at {path}: {error.message}"))
+            problems.append(
+                FormatError(
+                    error.kind,
+                    error.offset,
+                    sentence("key protector at {path}: {message}", path=path, message=error.message),
+                )
+            )
     for value in storage.values.values():
         if value.value is None and value.error is None and value.size > 0:
-            message = f"the value {value.path} of {value.size} bytes is larger than what is read"
+            message = sentence(
+                "the value {path} of {size} bytes is larger than what is read", path=value.path, size=value.size
+            )
             problems.append(FormatError("too_large", 0, message))
         if _may_be_protector(value):
             damaged.append(value.path)
@@ -116,9 +129,11 @@ def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[Format
     elif empty is not None:
         row.key_protector, row.key_protector_at = "empty", empty
     elif is_torn(storage):
-        row.key_protector_doubt = "parts of its configuration cannot be read, and the key protector may be among them"
+        row.key_protector_doubt = sentence(
+            "parts of its configuration cannot be read, and the key protector may be among them"
+        )
     if found and not evidence.protectors:
-        row.key_protector_doubt = f"that of the last good start still stands at {next(iter(found))}"
+        row.key_protector_doubt = sentence("that of the last good start still stands at {next}", next=next(iter(found)))
     return problems
 
 
@@ -144,11 +159,17 @@ def _different(found: Mapping[str, KeyProtector]) -> dict[str, KeyProtector]:
 
 def _doubt(protectors: Mapping[str, KeyProtector], damaged: Sequence[str], count: int) -> str | None:
     if damaged:
-        return f"what stands at {damaged[0]} cannot be read, and may be the key protector of today"
+        return sentence(
+            "what stands at {damaged} cannot be read, and may be the key protector of today", damaged=damaged[0]
+        )
     if count > _MAX_PROTECTORS:
-        return f"only {_MAX_PROTECTORS} of the {count} key protectors in its configuration were read"
+        return sentence(
+            "only {max_protectors} of the {count} key protectors in its configuration were read",
+            max_protectors=_MAX_PROTECTORS,
+            count=count,
+        )
     if any(e.kind == "too_many" for protector in protectors.values() for e in protector.errors):
-        return "its key protector names more guardians than are read, and none of those that were opens here"
+        return sentence("its key protector names more guardians than are read, and none of those that were opens here")
     return None
 
 

@@ -18,6 +18,7 @@ from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, p
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
 from forensics.formats.hyperv.guardian_name import parse_guardian_name
 from forensics.formats.pkcs12 import HEAD_SIZE, is_pkcs12
+from forensics.language import said_by, sentence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianOrigin, GuardianRole, GuardianRow
@@ -57,7 +58,7 @@ def _is_pfx(place: SearchedTree, entry: Entry, report: Report) -> bool:
         with place.tree.open(entry) as file:
             return is_pkcs12(file.read(HEAD_SIZE), entry.size)
     except (NotFound, Unreadable) as error:
-        report(entry.path, error.kind, str(error))
+        report(entry.path, error.kind, said_by(error))
         return True
 
 
@@ -96,9 +97,11 @@ def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterat
         if parse_guardian_name(certificate.common_name or "") is not None:
             yield _row(place, entry, certificate, "certificate_file", None)
         elif may_be_one:
-            subject = certificate.subject or "no subject that can be read"
-            message = (
-                f"a certificate ({subject}, {certificate.thumbprint}) without the name of a guardian's: not examined"
+            subject = certificate.subject or sentence("no subject that can be read")
+            message = sentence(
+                "a certificate ({subject}, {thumbprint}) without the name of a guardian's: not examined",
+                subject=subject,
+                thumbprint=certificate.thumbprint,
             )
             report(entry.path, "not_a_guardian", message)
 
@@ -130,7 +133,11 @@ def _likeliest(entries: list[Entry], least: int, most: int, report: Report) -> l
     fitting = [entry for entry in entries if least <= entry.size <= most]
     fitting.sort(key=lambda e: (_GUARDIAN_WORDS.search(e.path) is None, e.size, e.path))
     if len(fitting) > MAX_GUARDIAN_FILES:
-        message = f"only {MAX_GUARDIAN_FILES} of {len(fitting)} files that may hold a guardian are read"
+        message = sentence(
+            "only {max_guardian_files} of {count} files that may hold a guardian are read",
+            max_guardian_files=MAX_GUARDIAN_FILES,
+            count=len(fitting),
+        )
         report("", "too_many", message)
     return fitting[:MAX_GUARDIAN_FILES]
 
@@ -144,7 +151,7 @@ def _read(place: SearchedTree, entry: Entry, report: Report, wanted: tuple[bytes
                 return None
             return head + file.read(entry.size)
     except (NotFound, Unreadable) as error:
-        report(entry.path, error.kind, str(error))
+        report(entry.path, error.kind, said_by(error))
         return None
 
 

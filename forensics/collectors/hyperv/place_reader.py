@@ -11,6 +11,7 @@ from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoi
 from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
+from forensics.collectors.hyperv.guest_state import told_guest_state
 from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
@@ -20,7 +21,7 @@ from forensics.formats.hyperv.vm_xml import HEAD_SIZE, may_be_vm_xml, parse_vm_x
 from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
-from forensics.language import sentence_n
+from forensics.language import said_by, sentence, sentence_n
 from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -90,8 +91,8 @@ class PlaceReader:
                     if path.lower() in reader._known or reader._adopt(path):
                         break
                 except Unreadable as error:
-                    reader._problem(path, error.kind, str(error))
-                    self.evidence.hidden[windows_path] = str(error)
+                    reader._problem(path, error.kind, said_by(error))
+                    self.evidence.hidden[windows_path] = said_by(error)
 
     def leave_to(self, readers: Sequence[PlaceReader]) -> None:
         """Leave configurations of a folder of exports to the Windows to which the folder belongs too."""
@@ -112,15 +113,21 @@ class PlaceReader:
         evidence = self.evidence
         wanted = [entry for entry in self.files.configurations if self._is_wanted(entry)]
         if self.files.truncated:
-            message = (
-                "too many folders or files: the search for virtual machines ended early, and only what a host's list "
-                "names was looked up beyond that"
+            message = sentence(
+                "too many folders or files: the search for virtual machines ended early, and only what a "
+                "host's list names was looked up beyond that"
             )
             self._problem("", "too_many", message)
         for kind in sorted(self.files.full):
-            self._problem("", "too_many", f"only the first {MAX_FILES} files of kind {kind} are taken")
+            self._problem(
+                "",
+                "too_many",
+                sentence("only the first {max_files} files of kind {kind} are taken", max_files=MAX_FILES, kind=kind),
+            )
         if len(wanted) > MAX_VMS:
-            message = f"only {MAX_VMS} of {len(wanted)} configurations of virtual machines are read"
+            message = sentence(
+                "only {most} of {count} configurations of virtual machines are read", most=MAX_VMS, count=len(wanted)
+            )
             self._problem("", "too_many", message)
         wanted.sort(key=is_checkpoint)
         for entry in wanted[:MAX_VMS]:
@@ -158,7 +165,7 @@ class PlaceReader:
                 return
             storage = self._storage(entry)
             self._tell(entry.path, storage.errors)
-            seen = Outcome("partial", "values of it may be lost") if is_torn(storage) else PRESENT
+            seen = Outcome("partial", sentence("values of it may be lost")) if is_torn(storage) else PRESENT
             paths: dict[str, str] = {}
             for name in storage.children(_INVENTORY_NODE):
                 value = storage.get(f"{_INVENTORY_NODE}/{name}")
@@ -166,7 +173,9 @@ class PlaceReader:
                 if guid is None or value is None or not isinstance(value.value, str):
                     continue
                 if len(paths) == MAX_LISTED:
-                    message = f"only the first {MAX_LISTED} virtual machines of the list are taken"
+                    message = sentence(
+                        "only the first {max_listed} virtual machines of the list are taken", max_listed=MAX_LISTED
+                    )
                     self._problem(path, "too_many", message)
                     seen = Outcome("partial", message)
                     break
@@ -238,7 +247,7 @@ class PlaceReader:
                 return
             storage = self._storage(entry)
         if guarded.failure is not None and guarded.failure.state == "not_examined":
-            row.starts_because = f"its configuration could not be read: {guarded.failure.why}"
+            row.starts_because = sentence("its configuration could not be read: {why}", why=guarded.failure.why)
         if storage is not None and not is_virtual_machine(storage) and not storage.errors:
             return
         with self._guard(entry.path):
@@ -280,9 +289,10 @@ class PlaceReader:
             row.guest_state = seen.state if seen else "not_examined"
         other = next((s for s in self.files.states if s.path.lower() == f"{folder}/{stem}.vmrs".lstrip("/")), None)
         if needs_vmgs and other is not None:
-            message = (
-                f"its configuration names the guest state {row.guest_state_file}, which is not beside it or elsewhere "
-                "in this source; the .vmrs that is there does not stand in for it (likely)"
+            message = sentence(
+                "its configuration names the guest state {name}, which is not beside it or elsewhere in this source; "
+                "the .vmrs that is there does not stand in for it (likely)",
+                name=row.guest_state_file,
             )
             row.guest_state_facts = message
             self._problem(other.path, "missing_guest_state", message)
@@ -293,8 +303,7 @@ class PlaceReader:
         with self._guard(state.path) as guarded, self.place.tree.open(state) as file:
             vmgs = parse_vmgs(_read_at(file), state.size)
             self._tell(state.path, vmgs.errors)
-            names = ", ".join(f"{e.name} {e.size} bytes{', encrypted' if e.encrypted else ''}" for e in vmgs.entries)
-            row.guest_state_facts = f"version {vmgs.version}" + (f": {names}" if names else "")
+            row.guest_state_facts = told_guest_state(vmgs)
         row.guest_state = guarded.failure.state if guarded.failure else "present"
 
     @staticmethod
@@ -320,7 +329,11 @@ class PlaceReader:
     def _tell(self, path: str, errors: Iterable[FormatError]) -> None:
         for count, error in enumerate(errors):
             if count == _MAX_ERRORS:
-                self._problem(path, "too_many", f"more is wrong with this file than the first {_MAX_ERRORS} things")
+                self._problem(
+                    path,
+                    "too_many",
+                    sentence("more is wrong with this file than the first {max_errors} things", max_errors=_MAX_ERRORS),
+                )
                 return
             self._problem(path, error.kind, error.message, error.offset)
 
@@ -343,9 +356,9 @@ class PlaceReader:
             self._problem(path, error.kind, error.message, error.offset)
         except (NotFound, Unreadable) as error:
             guarded.failure = outcome_of(error)
-            self._problem(path, error.kind, str(error))
+            self._problem(path, error.kind, said_by(error))
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            message = f"reading failed {how(error)}"
+            message = sentence("reading failed {how}", how=how(error))
             guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
             self._problem(path, kind_of(error), message)
 

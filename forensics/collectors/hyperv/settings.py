@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
+from forensics.language import sentence
 from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
 from forensics.tables.use import PolicyArea, PolicyRow
@@ -31,7 +32,7 @@ def collect_hyperv_settings(installation: Installation) -> Iterator[PolicyRow]:
     if key is not None:
         for count, value in enumerate(key.values()):
             if count == _MAX_VALUES:
-                software.cut(key, f"only the first {_MAX_VALUES} values were read")
+                software.cut(key, sentence("only the first {max_values} values were read", max_values=_MAX_VALUES))
                 break
             yield _row(software, HGS_CLIENT, value, "hgs_client")
     system = RegistryView.of_machine(installation, "SYSTEM")

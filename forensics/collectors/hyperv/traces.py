@@ -13,6 +13,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.hyperv.settings import HGS_CLIENT
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.sources.vm_files import HYPER_V_FOLDER
@@ -64,12 +65,21 @@ def collect_guardian_traces(
         return
     for found, what in ((names, "names"), (thumbprints, "certificates")):
         if len(found) > _MAX_NAMES:
-            message = f"only {_MAX_NAMES} of {len(found)} {what} of guardians are looked for"
+            message = sentence(
+                "only {max_names} of {count} {what} of guardians are looked for",
+                max_names=_MAX_NAMES,
+                count=len(found),
+                what=what,
+            )
             _cut(installation, installation.on_drive(HYPER_V_FOLDER), message)
     rows = _traces(installation, sorted(names)[:_MAX_NAMES], sorted(thumbprints)[:_MAX_NAMES])
     for count, row in enumerate(rows):
         if count == MAX_TRACES:
-            _cut(installation, row.source_path, f"only the first {MAX_TRACES} traces of guardians are told")
+            _cut(
+                installation,
+                row.source_path,
+                sentence("only the first {max_traces} traces of guardians are told", max_traces=MAX_TRACES),
+            )
             return
         yield row
 
@@ -87,18 +97,32 @@ def _traces(installation: Installation, names: list[str], thumbprints: list[str]
         with guard(installation, hive):
             entry = installation.tree.entry(hive)
             if entry.size > _MAX_HIVE:
-                _cut(installation, hive, f"{entry.size} bytes; at most {_MAX_HIVE} are searched", "too_large")
+                _cut(
+                    installation,
+                    hive,
+                    sentence("{size} bytes; at most {max_hive} are searched", size=entry.size, max_hive=_MAX_HIVE),
+                    "too_large",
+                )
             else:
                 with installation.tree.open(entry) as file:
                     yield from _search(installation, file, hive, "hive", wanted)
     folder = installation.listing(installation.on_drive(HYPER_V_FOLDER))
     files = [e for e in folder.entries if not e.is_dir and not e.name.lower().endswith(_VM_FILES)]
     if len(files) > _MAX_FILES:
-        message = f"only the first {_MAX_FILES} of {len(files)} files are searched for guardians"
+        message = sentence(
+            "only the first {max_files} of {count} files are searched for guardians",
+            max_files=_MAX_FILES,
+            count=len(files),
+        )
         _cut(installation, installation.on_drive(HYPER_V_FOLDER), message)
     for entry in files[:_MAX_FILES]:
         if entry.size > _MAX_FILE:
-            _cut(installation, entry.path, f"{entry.size} bytes; at most {_MAX_FILE} are searched", "too_large")
+            _cut(
+                installation,
+                entry.path,
+                sentence("{size} bytes; at most {max_file} are searched", size=entry.size, max_file=_MAX_FILE),
+                "too_large",
+            )
             continue
         with guard(installation, entry.path), installation.tree.open(entry) as file:
             yield from _search(installation, file, entry.path, "file", wanted)
@@ -122,7 +146,7 @@ def _below(view: RegistryView, key: Key, depth: int) -> Iterator[Key]:
         if depth < _MAX_DEPTH:
             yield from _below(view, subkey, depth + 1)
         elif next(iter(subkey.subkeys()), None) is not None:
-            view.cut(subkey, f"keys more than {_MAX_DEPTH} deep are not listed", "too_deep")
+            view.cut(subkey, sentence("keys more than {depth} deep are not listed", depth=_MAX_DEPTH), "too_deep")
 
 
 def _key_row(view: RegistryView, key: Key) -> GuardianTraceRow:

@@ -15,6 +15,7 @@ from forensics.collectors.uses.configuration_keys import configuration_key_uses
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.collectors.uses.roles import ADMIN_CENTER, APPLICATION
 from forensics.formats.protected_configuration import providers_named
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import Certainty, CertificateUseRow
 
@@ -52,7 +53,9 @@ def _named_in(
         else:
             yield from _by_subject(context, file, mention)
     if len(found) > MAX_MENTIONS:
-        message = f"only the first {MAX_MENTIONS} certificates that this file names are told"
+        message = sentence(
+            "only the first {max_mentions} certificates that this file names are told", max_mentions=MAX_MENTIONS
+        )
         context.installation.cut("uses", COVERED, file.place.path, message)
 
 

@@ -14,6 +14,7 @@ from forensics.collectors.uses.consumers import SYSTEM, Consumer
 from forensics.collectors.uses.context import UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.roles import AD_FS, ADMIN_CENTER, WSUS
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 _FEDERATION_SERVICE, _FEDERATION = "adfssrv", "AD FS"
@@ -68,7 +69,7 @@ def _of_bindings(
         if binding.thumbprint is not None:
             first.setdefault(binding.thumbprint, binding)
     for thumbprint, binding in first.items():
-        detail = f"binding {binding.name}"
+        detail = sentence("binding {name}", name=binding.name)
         row = context.use(
             consumer, binding.place, thumbprint, detail=detail, store=binding.store, certainty="likely", account=account
         )

@@ -21,6 +21,7 @@ from forensics.collectors.uses.consumers import (
 from forensics.collectors.uses.context import Provenance, UseContext, is_for, may_authenticate
 from forensics.collectors.uses.generations import newest
 from forensics.collectors.uses.roles import earlier
+from forensics.language import sentence
 from forensics.tables.certificate import CertificateRow, StoreScope
 from forensics.tables.use import Certainty, CertificateUseRow
 
@@ -59,14 +60,14 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         if c.store_scope == "service" and (c.service or "").lower() == "ntds" and c.store.upper() == "MY"
     ]
     for row in newest(ntds):
-        yield _use(context, LDAPS, row, detail="store MY of service NTDS")
+        yield _use(context, LDAPS, row, detail=sentence("store MY of service NTDS"))
     options = f"{context.control}\\ProductOptions"
     if ntds or (context.system.text(options, "ProductType") or "").lower() != _DOMAIN_CONTROLLER.lower():
         return
     key = context.system.key(options)
     able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and is_for(c, context.host)]
     place = Provenance(context.system.where(options, "ProductType"), key.timestamp if key else None)
-    yield from context.candidates(LDAPS, place, able, f"domain controller {context.host}")
+    yield from context.candidates(LDAPS, place, able, sentence("domain controller {host}", host=context.host))
 
 
 def service_store_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
@@ -74,7 +75,13 @@ def service_store_uses(context: UseContext, known: Iterable[CertificateUseRow]) 
     told = {(use.source_path, use.thumbprint) for use in known}
     for row in context.certificates:
         if row.store_scope == "service" and row.service and (row.source_path, row.thumbprint) not in told:
-            use = _use(context, SERVICE, row, detail=f"{row.service} (its own store {row.store})", certainty="likely")
+            use = _use(
+                context,
+                SERVICE,
+                row,
+                detail=sentence("{service} (its own store {store})", service=row.service, store=row.store),
+                certainty="likely",
+            )
             yield context.service_account(use, row.service)
 
 

@@ -12,6 +12,7 @@ from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.generations import newest
 from forensics.collectors.uses.roles import AD_CS, AD_CS_EARLIER
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.tables.use import Certainty, CertificateUseRow
 
@@ -49,7 +50,11 @@ def _generations(context: UseContext, authority: Key, certainty: Certainty) -> I
         return
     found = value.texts or ([value.text] if value.text else [])
     if len(found) > MAX_GENERATIONS:
-        system.cut(authority, f"only the first {MAX_GENERATIONS} certificates were read", value=_HASHES)
+        system.cut(
+            authority,
+            sentence("only the first {max_generations} certificates were read", max_generations=MAX_GENERATIONS),
+            value=_HASHES,
+        )
     listed = [(n, text) for n, text in enumerate(found[:MAX_GENERATIONS]) if text.strip() != _NONE]
     place = Provenance(system.where(authority, _HASHES), authority.timestamp)
     for number, text in listed:

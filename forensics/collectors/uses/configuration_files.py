@@ -20,7 +20,7 @@ from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.disk.tree import Entry
 from forensics.formats.iis_applications import SiteFolder
 from forensics.formats.ini_text import decode_text
-from forensics.language import sentence_n
+from forensics.language import sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.windows_path import windows_path
@@ -106,11 +106,18 @@ class _Search:
     def reached(self) -> str | None:
         """Say which bound is reached."""
         if self.folders >= MAX_FOLDERS:
-            return f"only the first {MAX_FOLDERS} folders were searched for configuration files of applications"
+            return sentence(
+                "only the first {max_folders} folders were searched for configuration files of applications",
+                max_folders=MAX_FOLDERS,
+            )
         if self.files >= MAX_FILES:
-            return f"only the first {MAX_FILES} configuration files of applications were read"
+            return sentence(
+                "only the first {max_files} configuration files of applications were read", max_files=MAX_FILES
+            )
         if self.read >= MAX_READ:
-            return f"only the first {MAX_READ} bytes of configuration files of applications were read"
+            return sentence(
+                "only the first {max_read} bytes of configuration files of applications were read", max_read=MAX_READ
+            )
         return None
 
 
@@ -125,7 +132,10 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
             installation.cut("uses", COVERED, root.path, message)
             break
     if search.too_deep is not None:
-        message = f"folders more than {MAX_DEPTH} below a site or program were not searched for configuration files"
+        message = sentence(
+            "folders more than {max_depth} below a site or program were not searched for configuration files",
+            max_depth=MAX_DEPTH,
+        )
         installation.cut("uses", COVERED, search.too_deep, message)
     if search.large:
         message = sentence_n(
@@ -146,7 +156,12 @@ def _roots(context: UseContext, search: _Search) -> Iterator[_Root]:
     for site in sites:
         place = drives.place(site.path)
         if isinstance(place, Elsewhere):
-            message = f"{site.path} of {site.name} {place.why}: files of settings there were not searched"
+            message = sentence(
+                "{path} of {name} {why}: files of settings there were not searched",
+                path=site.path,
+                name=site.name,
+                why=place.why,
+            )
             installation.coverage.cut("uses", COVERED, message, site.path)
         else:
             yield _Root(*place, site)
@@ -209,7 +224,11 @@ def _below(context: UseContext, root: _Root, search: _Search) -> Iterator[Config
 
 def _tell_unseen(context: UseContext, drive: Drive, root: str, path: str, outcome: Outcome) -> None:
     """Say in coverage that a folder was not seen whole: settings in it may name certificates."""
-    message = f"{_in_windows(context, drive, path)} was not searched whole for files of settings: {outcome.why}"
+    message = sentence(
+        "{in_windows} was not searched whole for files of settings: {why}",
+        in_windows=_in_windows(context, drive, path),
+        why=outcome.why,
+    )
     context.installation.coverage.cut("uses", COVERED, message, drive.shown(root))
 
 

@@ -14,6 +14,7 @@ from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.roles import IIS_CONFIGURATION_KEY
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash
 from forensics.formats.protected_configuration import KNOWN, ProtectedProvider
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 _FOR_SYSTEM = frozenset({"iiswaskey", "iiscngwaskey"})
@@ -45,7 +46,7 @@ def _use(context: UseContext, provider: ProtectedProvider, name: str, place: Pro
         IIS_CONFIGURATION_KEY,
         place,
         None,
-        detail=f"{provider.container}, for values that {name} encrypted",
+        detail=sentence("{container}, for values that {name} encrypted", container=provider.container, name=name),
         store=None,
         account=SYSTEM if provider.container.lower() in _FOR_SYSTEM else None,
     )

@@ -20,6 +20,7 @@ from forensics.formats.ini_text import decode_text
 from forensics.formats.protected_configuration import providers_named
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.coverage import Place
@@ -218,7 +219,7 @@ class UseContext:
         if data is None:
             return None
         if len(data) != SHA1_SIZE:
-            message = f"{len(data)} bytes; a SHA-1 has 20"
+            message = sentence("{count} bytes; a SHA-1 has 20", count=len(data))
             self.installation.problem(view.where(key, name), "bad_length", message)
             return None
         return data.hex().upper()
@@ -285,8 +286,11 @@ class UseContext:
             certificates, key=lambda c: (-c.not_after.timestamp() if c.not_after else 0.0, c.thumbprint, c.source_path)
         )
         if len(latest) > MAX_CANDIDATES:
-            message = (
-                f"only the {MAX_CANDIDATES} longest-lived of {len(latest)} candidates for {consumer.name} are told"
+            message = sentence(
+                "only the {max_candidates} longest-lived of {count} candidates for {name} are told",
+                max_candidates=MAX_CANDIDATES,
+                count=len(latest),
+                name=consumer.name,
             )
             self.installation.problem(place.path, "too_many", message)
         for row in latest[:MAX_CANDIDATES]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from forensics.collectors.uses.context import MY, Provenance, UseContext, is_for, may_authenticate
 from forensics.collectors.uses.roles import AD_LDS
+from forensics.language import sentence
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
@@ -37,7 +38,9 @@ def _instance(context: UseContext, service: Key) -> Iterator[CertificateUseRow]:
         if row.store_scope == "service" and (row.service or "").lower() == name.lower() and row.store.upper() == MY
     ]
     port = context.system.number(f"{context.services}\\{name}\\Parameters", _SSL_PORT)
-    detail = f"instance {name[len(_PREFIX) :]}" + (f", port {port}" if port else "")
+    detail = sentence("instance {name}", name=name[len(_PREFIX) :])
+    if port:
+        detail = sentence("instance {name}, port {port}", name=name[len(_PREFIX) :], port=port)
     for row in own:
         place = Provenance(row.source_path, row.source_time)
         use = context.use(AD_LDS, place, row.thumbprint, detail=detail, store=row.store, owner_sid=row.owner_sid)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import EFS
 from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 _CURRENT_KEYS = "Software\\Microsoft\\Windows NT\\CurrentVersion\\EFS\\CurrentKeys"
@@ -23,5 +24,5 @@ def efs_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         thumbprint = context.raw_thumbprint(view, key, _HASH) if key else None
         if key is not None and thumbprint is not None:
             place = Provenance(view.where(key, _HASH), key.timestamp)
-            detail = f"new files of {profile.path.rpartition('/')[2]}"
+            detail = sentence("new files of {rpartition}", rpartition=profile.path.rpartition("/")[2])
             yield context.use(EFS, place, thumbprint, detail=detail, owner_sid=profile.sid, account=profile.sid)

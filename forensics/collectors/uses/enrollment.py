@@ -13,6 +13,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import ENTRA_JOIN, MDM, WORKPLACE_JOIN
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
@@ -38,13 +39,15 @@ def entra_uses(context: UseContext) -> Iterator[CertificateUseRow]:
 
 
 def _join(context: UseContext, view: RegistryView, key: Key, owner: str | None) -> CertificateUseRow:
-    named = (("tenant", view.text(key, "TenantId")), ("user", view.text(key, "UserEmail")))
+    tenant, user = view.text(key, "TenantId"), view.text(key, "UserEmail")
+    named = [sentence("tenant {tenant}", tenant=tenant)] if tenant else []
+    named += [sentence("user {name}", name=user)] if user else []
     thumbprint, _ = thumbprint_of_text(key.name)
     return context.use(
         ENTRA_JOIN if owner == SYSTEM_SID else WORKPLACE_JOIN,
         Provenance(view.where(key), key.timestamp),
         thumbprint,
-        detail=", ".join(f"{label} {text}" for label, text in named if text) or None,
+        detail=joined(named, ", ") or None,
         owner_sid=owner,
         account=owner,
         certainty="likely",
@@ -77,17 +80,19 @@ def mdm_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         for reference, other in ((enrolled, account), (account, enrolled)):
             if reference is not None:
                 if other is not None:
-                    names = f"{_THUMBPRINT} and {_REFERENCE}"
-                    reference.fault = reference.fault or f"{names} of this enrolment name different certificates"
+                    names = sentence("{thumbprint} and {reference}", thumbprint=_THUMBPRINT, reference=_REFERENCE)
+                    reference.fault = reference.fault or sentence(
+                        "{names} of this enrolment name different certificates", names=names
+                    )
                 yield _mdm_use(context, reference, details)
     for name, account in accounts.items():
-        yield _mdm_use(context, account, f"OMA-DM account {name}, no enrolment of that name")
+        yield _mdm_use(context, account, sentence("OMA-DM account {name}, no enrolment of that name", name=name))
 
 
 def _details(context: UseContext, key: Key) -> str:
     software = context.software
-    parts = [software.text(key, "ProviderID"), software.text(key, "UPN"), f"enrolment {key.name}"]
-    return ", ".join(part for part in parts if part)
+    parts = [software.text(key, "ProviderID"), software.text(key, "UPN"), sentence("enrolment {name}", name=key.name)]
+    return joined(filter(None, parts), ", ")
 
 
 def _enrollment_reference(context: UseContext, key: Key) -> _Reference | None:

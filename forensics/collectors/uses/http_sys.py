@@ -12,6 +12,7 @@ from uuid import UUID
 from forensics.collectors.uses.binding_owners import UPDATED, Owner, owner_of
 from forensics.collectors.uses.consumers import HTTP_SYS
 from forensics.collectors.uses.context import MY, Provenance, UseContext, clip
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
@@ -61,7 +62,11 @@ class HttpBinding:
         if self.owner is None:
             return self.name
         name = self.app_id if self.owner.name == "other" else self.owner.name
-        return f"{self.name} ({name})" if self.owner.is_certain else f"{self.name} (likely {name})"
+        return (
+            f"{self.name} ({name})"
+            if self.owner.is_certain
+            else sentence("{name} (likely {name2})", name=self.name, name2=name)
+        )
 
     def told_in(self, row: CertificateUseRow) -> CertificateUseRow:
         """Fill in which binding a use stands in, and how that is given another certificate."""
@@ -116,7 +121,7 @@ def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Itera
             store=binding.store,
             # Its setup binds ports 44300 to 44399 for developers; whether anybody debugs there no disk tells.
             certainty="candidate" if binding.app_id == _IIS_EXPRESS else "proved",
-            fault=None if binding.thumbprint else "the binding has no certificate hash",
+            fault=None if binding.thumbprint else sentence("the binding has no certificate hash"),
         )
         if binding.owner is not None and binding.owner.repair is not None:
             row.repair = binding.owner.repair
@@ -124,9 +129,11 @@ def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Itera
     system = context.system
     for parent, tag in _CENTRAL:
         for key in system.subkeys(f"{context.services}\\HTTP\\Parameters\\{parent}", MAX_BINDINGS):
-            detail = f"{key.name} (central certificate store: PFX files on a share)"
+            detail = sentence("{name} (central certificate store: PFX files on a share)", name=key.name)
             place = Provenance(system.where(key), key.timestamp)
             row = context.use(HTTP_SYS, place, None, detail=detail, store=None)
             row.endpoint = clip(f"{tag}={key.name.removeprefix('*:')}" if tag == "ccs" else f"{tag}={key.name}")
-            row.repair = "put the new PFX file under the host's name into the folder of the central certificate store"
+            row.repair = sentence(
+                "put the new PFX file under the host's name into the folder of the central certificate store"
+            )
             yield row

@@ -9,6 +9,7 @@ from forensics.collectors.uses.consumers import IIS, IIS_METABASE
 from forensics.collectors.uses.context import IIS_CONFIG_NAME, Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.formats.iis_configuration import HASH_PROPERTY, HttpsBinding, OldHash
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.use import CertificateUseRow
 
@@ -45,22 +46,29 @@ def _sites(
         yield _Site(https, tuple(b for key in https.http_sys_names() for b in by_name.get(key, ())))
     if len(found) > MAX_SITES:
         context.installation.cut(
-            "file", IIS_CONFIG_NAME, place.path, f"only the first {MAX_SITES} https bindings were read"
+            "file",
+            IIS_CONFIG_NAME,
+            place.path,
+            sentence("only the first {max_sites} https bindings were read", max_sites=MAX_SITES),
         )
 
 
 def _site_uses(context: UseContext, site: _Site, place: Provenance) -> Iterator[CertificateUseRow]:
     detail = f"{site.binding.site_name} {site.binding.information}"
     for binding in site.served_by:
-        fault = None if binding.thumbprint else f"the http.sys binding {binding.name} has no certificate hash"
+        fault = (
+            None
+            if binding.thumbprint
+            else sentence("the http.sys binding {name} has no certificate hash", name=binding.name)
+        )
         yield binding.told_in(
             context.use(IIS, place, binding.thumbprint, detail=detail, store=binding.store, fault=fault)
         )
     if site.binding.takes_central_store:
-        detail += " (central certificate store: PFX files on a share)"
+        detail = sentence("{detail} (central certificate store: PFX files on a share)", detail=detail)
         yield context.use(IIS, place, None, detail=detail, store=None)
     elif not site.served_by:
-        fault = "http.sys has no certificate for this binding"
+        fault = sentence("http.sys has no certificate for this binding")
         yield context.use(IIS, place, None, detail=detail, store=None, fault=fault)
 
 
@@ -75,16 +83,27 @@ def _metabase_uses(
             yield _metabase_use(context, old, by_number.get(old.site, ()), place)
     if len(found) > MAX_SITES:
         context.installation.cut(
-            "file", IIS_CONFIG_NAME, place.path, f"only the first {MAX_SITES} old hashes were read"
+            "file",
+            IIS_CONFIG_NAME,
+            place.path,
+            sentence("only the first {max_sites} old hashes were read", max_sites=MAX_SITES),
         )
 
 
 def _metabase_use(context: UseContext, old: OldHash, sites: Sequence[_Site], place: Provenance) -> CertificateUseRow:
     thumbprint = old.thumbprint()
     served = sorted({b.thumbprint for site in sites for b in site.served_by if b.thumbprint})
-    name = sites[0].binding.site_name if sites else "no https binding"
+    name = sites[0].binding.site_name if sites else sentence("no https binding")
     fault = None
     if thumbprint not in served:
-        fault = f"http.sys has {', '.join(served) or 'no certificate'} for this site, the metabase keeps another hash"
-    detail = f"customMetadata LM/W3SVC/{old.site} property {HASH_PROPERTY} ({name})"
+        fault = sentence(
+            "http.sys has {names} for this site, the metabase keeps another hash",
+            names=", ".join(served) or sentence("no certificate"),
+        )
+    detail = sentence(
+        "customMetadata LM/W3SVC/{site} property {hash_property} ({name})",
+        site=old.site,
+        hash_property=HASH_PROPERTY,
+        name=name,
+    )
     return context.use(IIS_METABASE, place, thumbprint, detail=detail, fault=fault)

@@ -14,6 +14,7 @@ from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAG
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.formats.ini_text import decode_text, ini_sections
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.language import sentence
 from forensics.tables.outcome import Outcome
 from forensics.tables.use import CertificateUseRow
 
@@ -55,19 +56,23 @@ def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     thumbprint, fault = thumbprint_of_text(text) if text else (None, None)
     if serial is not None and len(serial) > _MAX_SERIAL:
         context.installation.problem(
-            software.where(key, _SERIAL), "bad_length", f"{len(serial)} bytes of serial number"
+            software.where(key, _SERIAL), "bad_length", sentence("{count} bytes of serial number", count=len(serial))
         )
         serial = None
     number = (serial[::-1].lstrip(b"\0") or b"\0").hex().upper() if serial else None
     same_serial = sorted({c.thumbprint for c in context.my_certificates() if number and c.serial == number})
     if len(same_serial) == 1 and (thumbprint is None or context.present(thumbprint, MY, SYSTEM_SID) is False):
         # Earlier agents have the serial number alone.
-        fault = f"{_HASH} names {thumbprint}" if thumbprint and thumbprint != same_serial[0] else fault
+        fault = (
+            sentence("{hash} names {thumbprint}", hash=_HASH, thumbprint=thumbprint)
+            if thumbprint and thumbprint != same_serial[0]
+            else fault
+        )
         thumbprint = same_serial[0]
     elif thumbprint and same_serial and thumbprint not in same_serial:
-        fault = f"{_SERIAL} belongs to {', '.join(same_serial)}"
+        fault = sentence("{serial} belongs to {names}", serial=_SERIAL, names=", ".join(same_serial))
     place = Provenance(software.where(key, _HASH if text else _SERIAL), key.timestamp)
-    detail = f"serial number {number}" if number else None
+    detail = sentence("serial number {number}", number=number) if number else None
     row = context.use(SCOM, place, thumbprint, detail=detail, fault=fault)
     if text and thumbprint in same_serial:
         row.also_set_at = [software.where(key, _SERIAL)]
@@ -92,7 +97,9 @@ def dsc_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     text = decode_text(data)
     found = _CERTIFICATE_ID.search(text)
     if found is None and _META_CLASS not in text.lower():
-        why = "it is encrypted, or not the Local Configuration Manager's: which certificate it names is not known"
+        why = sentence(
+            "it is encrypted, or not the Local Configuration Manager's: which certificate it names is not known"
+        )
         context.installation.coverage.tell("uses", "DSC", Outcome("not_examined", why), place.path)
     if found:
         thumbprint, fault = thumbprint_of_text(found[1])

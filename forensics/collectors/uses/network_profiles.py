@@ -15,6 +15,7 @@ from forensics.collectors.uses.context import Provenance, UseContext, may_authen
 from forensics.disk.tree import Entry
 from forensics.formats.eap_profile import EAP_TLS, EITHER, parse_eap_profile
 from forensics.formats.ini_text import decode_text, ini_sections
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 MAX_PROFILES = 200
@@ -48,7 +49,12 @@ def _profile_files(context: UseContext, base: str) -> Iterator[Entry]:
     )
     for count, entry in enumerate(found):
         if count == MAX_PROFILES:
-            context.installation.cut("folder", base, base, f"only the first {MAX_PROFILES} profiles were read")
+            context.installation.cut(
+                "folder",
+                base,
+                base,
+                sentence("only the first {max_profiles} profiles were read", max_profiles=MAX_PROFILES),
+            )
             return
         yield entry
 
@@ -61,12 +67,14 @@ def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[
     # Of a certificate on a card, what was ever copied into a store says little.
     if not profile.eap_tls or profile.smart_card_only:
         return
-    detail = f"profile {profile.name or entry.name}"
+    detail = sentence("profile {name}", name=profile.name or entry.name)
     place = Provenance(entry.path, entry.modified)
     if profile.auth_mode in (_MACHINE, EITHER):
-        yield from _candidates(context, consumer, place, f"{detail}, computer logon", SYSTEM_SID)
+        yield from _candidates(
+            context, consumer, place, sentence("{detail}, computer logon", detail=detail), SYSTEM_SID
+        )
     if profile.auth_mode in (_USER, EITHER):
-        yield from _candidates(context, consumer, place, f"{detail}, user logon", None)
+        yield from _candidates(context, consumer, place, sentence("{detail}, user logon", detail=detail), None)
 
 
 def _candidates(
@@ -87,7 +95,7 @@ def _phone_books(context: UseContext) -> Iterator[CertificateUseRow]:
         place, data = file
         sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == EAP_TLS]
         if len(sections) > MAX_PROFILES:
-            message = f"only the first {MAX_PROFILES} connections were read"
+            message = sentence("only the first {max_profiles} connections were read", max_profiles=MAX_PROFILES)
             context.installation.cut("file", "rasphone.pbk", path, message)
         for name in sections[:MAX_PROFILES]:
-            yield from _candidates(context, VPN, place, f"connection {name}", owner)
+            yield from _candidates(context, VPN, place, sentence("connection {name}", name=name), owner)

@@ -9,6 +9,7 @@ from forensics.collectors.uses.consumers import NPS
 from forensics.collectors.uses.context import UseContext
 from forensics.formats.nps_configuration import eap_configurations
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 MAX_POLICIES = 5_000
@@ -28,11 +29,18 @@ def nps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         place, data = file
         for count, configuration in enumerate(eap_configurations(data)):
             if count == MAX_POLICIES:
-                message = f"only the first {MAX_POLICIES} EAP configurations were read"
+                message = sentence(
+                    "only the first {max_policies} EAP configurations were read", max_policies=MAX_POLICIES
+                )
                 installation.cut("file", "ias.xml", path, message)
                 return
             with guard(installation, path):
                 found = configuration.server_certificate()
                 if found is not None:
                     method, thumbprint = found
-                    yield context.use(NPS, place, thumbprint, detail=f"policy {configuration.policy} ({method})")
+                    yield context.use(
+                        NPS,
+                        place,
+                        thumbprint,
+                        detail=sentence("policy {policy} ({method})", policy=configuration.policy, method=method),
+                    )

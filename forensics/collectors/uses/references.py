@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Iterator
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import Consumer
 from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.language import sentence
 from forensics.registry.hive import Key, Value
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import CertificateUseRow
@@ -19,8 +20,8 @@ from forensics.tables.use import CertificateUseRow
 OTHER = Consumer(
     "other",
     None,
-    "what reads this registry value; its key and value name tell which product that is",
-    "in that product's own settings, else write the new hash into the value",
+    sentence("what reads this registry value; its key and value name tell which product that is"),
+    sentence("in that product's own settings, else write the new hash into the value"),
 )
 MAX_CERTIFICATES = 20_000
 """Evidence: certificates with a private key that are looked for in settings of other programs."""
@@ -76,10 +77,18 @@ def _values(context: UseContext, told: Container[str]) -> Iterator[tuple[Registr
         for value in key.values():
             left -= len(value.data)
             if left < 0:
-                view.cut(key, f"only {MAX_SEARCHED} bytes of settings were searched for certificates", "too_much_work")
+                view.cut(
+                    key,
+                    sentence("only {most} bytes of settings were searched for certificates", most=MAX_SEARCHED),
+                    "too_much_work",
+                )
                 return
             if len(value.data) > MAX_VALUE_SIZE:
-                message = f"only the first {MAX_VALUE_SIZE} of {len(value.data)} bytes were searched for certificates"
+                message = sentence(
+                    "only the first {max_value_size} of {count} bytes were searched for certificates",
+                    max_value_size=MAX_VALUE_SIZE,
+                    count=len(value.data),
+                )
                 view.cut(key, message, "too_large", value.name or "(default)")
             yield view, key, value
 
@@ -92,12 +101,19 @@ def _hashes(context: UseContext) -> dict[bytes, CertificateRow]:
             if text:
                 found.setdefault(bytes.fromhex(text), row)
     for row in with_key[MAX_CERTIFICATES : MAX_CERTIFICATES + 1]:
-        _tell_bound(context, row.source_path, f"the first {MAX_CERTIFICATES} certificates were looked for in settings")
+        _tell_bound(
+            context,
+            row.source_path,
+            sentence(
+                "the first {max_certificates} certificates were looked for in settings",
+                max_certificates=MAX_CERTIFICATES,
+            ),
+        )
     return found
 
 
 def _tell_bound(context: UseContext, path: str, what: str) -> None:
-    context.installation.problem(path, "too_many", f"only {what}")
+    context.installation.problem(path, "too_many", sentence("only {what}", what=what))
 
 
 def _digests(value: Value, beginnings: re.Pattern[bytes]) -> Iterator[bytes]:
@@ -118,7 +134,11 @@ def _settings(context: UseContext) -> Iterator[tuple[RegistryView, Key]]:
             yield context.system, parameters
     for count, key in enumerate(_products(context)):
         if count == MAX_KEYS:
-            _tell_bound(context, context.software.where(""), f"the first {MAX_KEYS} keys of products were searched")
+            _tell_bound(
+                context,
+                context.software.where(""),
+                sentence("the first {max_keys} keys of products were searched", max_keys=MAX_KEYS),
+            )
             return
         yield context.software, key
 

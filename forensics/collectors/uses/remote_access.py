@@ -15,6 +15,7 @@ from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.errors import FormatError
 from forensics.formats.thumbprint import SHA256_SIZE
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 _SHA256, _SHA1 = "SHA256CertificateHash", "SHA1CertificateHash"
@@ -31,7 +32,7 @@ def sstp_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[
         return
     sha256 = system.data(key, _SHA256)
     if sha256 is not None and len(sha256) != SHA256_SIZE:
-        message = f"{len(sha256)} bytes; a SHA-256 has {SHA256_SIZE}"
+        message = sentence("{count} bytes; a SHA-256 has {sha256_size}", count=len(sha256), sha256_size=SHA256_SIZE)
         context.installation.problem(system.where(key, _SHA256), "bad_length", message)
         sha256 = None
     sha1 = context.raw_thumbprint(system, key, _SHA1)
@@ -43,14 +44,14 @@ def sstp_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[
     thumbprint = same or sha1
     fault = None
     if same and sha1 and same != sha1:
-        fault = f"{_SHA1} names {sha1}, {_SHA256} another certificate"
+        fault = sentence("{sha1} names {sha12}, {sha256} another certificate", sha1=_SHA1, sha12=sha1, sha256=_SHA256)
     elif thumbprint and served and thumbprint not in served:
-        fault = f"http.sys has {', '.join(served)} on port {_HTTPS_PORT}"
+        fault = sentence("http.sys has {names} on port {https_port}", names=", ".join(served), https_port=_HTTPS_PORT)
     row = context.use(
         SSTP,
         Provenance(system.where(key, _SHA256 if sha256 else _SHA1), key.timestamp),
         thumbprint,
-        detail="chosen by an administrator" if system.number(key, "IsHashConfiguredByAdmin") else None,
+        detail=sentence("chosen by an administrator") if system.number(key, "IsHashConfiguredByAdmin") else None,
         certainty="proved" if sha256 else "likely",
         fault=fault,
         sha256=digest,
@@ -82,17 +83,17 @@ def ikev2_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             if "ipsecIKEIntermediate" in c.eku and may_authenticate(c, "serverAuth")
         ]
         place = Provenance(system.where(key), key.timestamp)
-        yield from context.candidates(IKEV2, place, able, "serverAuth with IP security IKE intermediate")
+        yield from context.candidates(IKEV2, place, able, sentence("serverAuth with IP security IKE intermediate"))
 
 
 def _by_subject(context: UseContext, data: bytes, place: Provenance) -> Iterator[CertificateUseRow]:
     try:
         subject = distinguished_name(data)
     except FormatError as error:
-        fault = f"the subject name cannot be read: {error.message}"
+        fault = sentence("the subject name cannot be read: {message}", message=error.message)
         yield context.use(IKEV2, place, None, certainty="likely", fault=fault)
         return
     named = [c for c in context.my_certificates() if c.subject == subject]
-    for row in context.candidates(IKEV2, place, named, f"subject {subject}"):
+    for row in context.candidates(IKEV2, place, named, sentence("subject {subject}", subject=subject)):
         row.certainty = "likely" if len(named) == 1 else row.certainty
         yield row

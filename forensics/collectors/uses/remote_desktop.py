@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from forensics.collectors.rdp import SERVICE, account_of_listener, listener_certificates
 from forensics.collectors.uses.consumers import RDP
 from forensics.collectors.uses.context import MY, Provenance, UseContext
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 
@@ -22,7 +23,9 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             RDP,
             Provenance(found.source_path, found.source_time),
             found.thumbprint,
-            detail=f"{found.listener} (self-signed)" if found.self_signed else found.listener,
+            detail=sentence("{listener} (self-signed)", listener=found.listener)
+            if found.self_signed
+            else found.listener,
             store=found.store or MY,
             certainty="proved" if found.on_record else "likely",
             account=account,
@@ -30,5 +33,5 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         row.listener = found.listener
         row.set_with = "set-rdp-certificate"
         if found.self_signed:
-            row.set_with, row.repair = "", "Windows makes itself another one when Remote Desktop starts"
+            row.set_with, row.repair = "", sentence("Windows makes itself another one when Remote Desktop starts")
         yield context.service_account(row, SERVICE) if name and runs_as is None else row

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from forensics.collectors.uses.consumers import SERVICE
 from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
+from forensics.language import sentence
 from forensics.tables.event import EventRow
 from forensics.tables.use import CertificateUseRow
 
@@ -37,7 +38,7 @@ def schannel_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> It
     used = {use.thumbprint for use in uses}
     able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth")]
     for service, event in latest.items():
-        detail = f"{service} (Schannel {event.event_id} names its process)"
+        detail = sentence("{service} (Schannel {event_id} names its process)", service=service, event_id=event.event_id)
         place = Provenance(event.source_path, event.time)
         for row in context.candidates(SERVICE, place, able, detail) if able else ():
             if len(able) == 1 and row.thumbprint not in used and event.event_id != _NO_CREDENTIAL_AT_ALL:

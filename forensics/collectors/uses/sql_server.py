@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from forensics.collectors.uses.consumers import SQL_SERVER
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 MAX_INSTANCES = 500
@@ -36,7 +37,7 @@ def sql_server_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         thumbprint, fault = thumbprint_of_text(text)
         name = names.get(instance.name.lower()) or instance.name.partition(".")[2] or DEFAULT_INSTANCE
         place = Provenance(software.where(key, _CERTIFICATE), key.timestamp)
-        row = context.use(SQL_SERVER, place, thumbprint, detail=f"instance {name}", fault=fault)
+        row = context.use(SQL_SERVER, place, thumbprint, detail=sentence("instance {name}", name=name), fault=fault)
         service = DEFAULT_INSTANCE if name.upper() == DEFAULT_INSTANCE else f"MSSQL${name}"
         yield context.service_account(row, service)
 

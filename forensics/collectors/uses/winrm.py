@@ -8,6 +8,7 @@ from forensics.collectors.uses.consumers import WINRM
 from forensics.collectors.uses.context import Provenance, UseContext, clip
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
 
 MAX_LISTENERS = 200
@@ -29,9 +30,11 @@ def winrm_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator
         port = software.number(key, "Port") or HTTPS_PORT
         served = sorted({b.thumbprint for b in bindings if b.port == str(port) and b.thumbprint})
         if thumbprint and served and thumbprint not in served:
-            fault = f"http.sys has {', '.join(served)} on port {port}"
+            fault = sentence("http.sys has {names} on port {port}", names=", ".join(served), port=port)
         place = Provenance(software.where(key, _THUMBPRINT), key.timestamp)
-        row = context.use(WINRM, place, thumbprint, detail=f"{key.name} port {port}", fault=fault)
+        row = context.use(
+            WINRM, place, thumbprint, detail=sentence("{name} port {port}", name=key.name, port=port), fault=fault
+        )
         row.listener = clip(f"Address={key.name.rpartition('+')[0]}+Transport=HTTPS")
         row.set_with = "set-winrm-listener"
         yield row

@@ -14,6 +14,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.ewf.segment import HEADER, segment_number
 from forensics.disk.places import not_listed
+from forensics.language import sentence
 
 _EXTENSION = re.compile(r"\.[a-z{\[][0-9a-z]{2}", re.IGNORECASE)
 
@@ -36,7 +37,8 @@ def segment_files(path: Path) -> list[Path]:
         refuse_stand_in(path, missing)
         if number < highest:
             raise SourceError(
-                "missing_part", f"{missing.name} is missing: put all segments of the image into one folder"
+                "missing_part",
+                sentence("{name} is missing: put all segments of the image into one folder", name=missing.name),
             )
     return [found[number] for number in sorted(found)] or [path]
 

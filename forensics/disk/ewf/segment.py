@@ -13,6 +13,7 @@ from typing import BinaryIO
 from zlib import adler32
 
 from forensics.disk.magic import EWF_MAGIC
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER = 13
@@ -100,24 +101,24 @@ def read_segment(file: BinaryIO) -> Segment:
         file.seek(offset)
         head = file.read(_DESCRIPTOR)
         if len(head) < _DESCRIPTOR:
-            segment.fault = f"it ends at byte {size}, before its last section: it is truncated"
+            segment.fault = sentence("it ends at byte {size}, before its last section: it is truncated", size=size)
             break
         kind, following = head[:16].rstrip(b"\0"), struct.unpack_from("<Q", head, 16)[0]
         if adler32(head[:72]) != struct.unpack_from("<I", head, 72)[0]:
-            segment.fault = f"the header of the section at byte {offset} is damaged"
+            segment.fault = sentence("the header of the section at byte {offset} is damaged", offset=offset)
             break
         if kind in (b"next", b"done"):
             segment.is_last = kind == b"done"
             break
         if following < offset + _DESCRIPTOR:
-            segment.fault = f"the section at byte {offset} was not finished"
+            segment.fault = sentence("the section at byte {offset} was not finished", offset=offset)
             break
         lost = _take(segment, file, kind, offset, following, lost)
         offset = following
     else:
-        segment.fault = f"it has more than {_MAX_SECTIONS} sections"
+        segment.fault = sentence("it has more than {max_sections} sections", max_sections=_MAX_SECTIONS)
     if lost is not None and segment.fault is None:
-        segment.fault = f"the table of chunks at byte {lost} is damaged"
+        segment.fault = sentence("the table of chunks at byte {lost} is damaged", lost=lost)
     return segment
 
 

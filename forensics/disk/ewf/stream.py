@@ -26,7 +26,7 @@ from forensics.disk.ewf.files import extension
 from forensics.disk.ewf.segment import ChunkTable, Media, Segment, read_segment
 from forensics.disk.notes import Notes
 from forensics.lack_of_memory import pass_on
-from forensics.language import sentence_n
+from forensics.language import joined, said_by, sentence, sentence_n
 
 _COMPRESSED = 0x80000000
 _CHECKSUM = 4
@@ -90,22 +90,33 @@ class EwfStream(AlignedStream):
             if segment.fault is not None:
                 raise SourceError(
                     "missing_part",
-                    f"{name} cannot be read to its end: {segment.fault}; copy it again, or export the image anew",
+                    sentence(
+                        "{name} cannot be read to its end: {fault}; copy it again, or export the image anew",
+                        name=name,
+                        fault=segment.fault,
+                    ),
                 )
         said = [segment.media for segment in segments] + [segment.claimed for segment in segments]
         media = next((each for each in said if each is not None), None)
         if media is None:
             raise SourceError(
                 "damaged",
-                f"no volume section that can be right says how large the disk is; copy {self._names[0]} again, or "
-                "export the image anew",
+                sentence(
+                    "no volume section that can be right says how large the disk is; copy {names} again, or "
+                    "export the image anew",
+                    names=self._names[0],
+                ),
             )
         for name, segment in zip(self._names, segments, strict=True):
             if segment.media not in (None, media):
                 raise SourceError(
                     "missing_part",
-                    f"{name} is a segment of another image than {self._names[0]}: they differ in what they say of the "
-                    "disk's size; put the segments of one image into a folder of their own, and examine that",
+                    sentence(
+                        "{name} is a segment of another image than {names}: they differ in what they say of the "
+                        "disk's size; put the segments of one image into a folder of their own, and examine that",
+                        name=name,
+                        names=self._names[0],
+                    ),
                 )
         there = sum(table.count for segment in segments for table in segment.tables)
         if there < media.chunks:
@@ -114,14 +125,19 @@ class EwfStream(AlignedStream):
             if segments[-1].is_last:
                 raise SourceError(
                     "missing_part",
-                    f"{there} of {media.chunks} chunks are there although the last segment is: one of {len(segments)} "
-                    "segments was exchanged or cut; copy all of them again from one image, or export the image anew",
+                    sentence(
+                        "{there} of {chunks} chunks are there although the last segment is: one of {count} segments "
+                        "was exchanged or cut; copy all of them again from one image, or export the image anew",
+                        there=there,
+                        chunks=media.chunks,
+                        count=len(segments),
+                    ),
                 )
-            what = "" if len(last.suffix) != 4 else f": {missing} is missing"
-            raise SourceError(
-                "missing_part",
-                f"{there} of {media.chunks} chunks are there{what}; put all segments beside the first and examine that",
-            )
+            told = sentence("{there} of {chunks} chunks are there", there=there, chunks=media.chunks)
+            if len(last.suffix) == 4:
+                told = sentence("{told}: {missing} is missing", told=told, missing=missing)
+            put = sentence("put all segments beside the first and examine that")
+            raise SourceError("missing_part", joined([told, put], "; "))
         return media
 
     def _bad_ranges(self, segments: list[Segment]) -> list[tuple[int, int]]:
@@ -146,7 +162,11 @@ class EwfStream(AlignedStream):
         at = bisect_right(self._bad, (offset, end)) - 1
         for start, stop in self._bad[max(0, at) : at + 2]:
             if start < end and stop > offset:
-                raise EwfReadError(f"bytes {start} to {stop} could not be read when the image was made")
+                raise EwfReadError(
+                    sentence(
+                        "bytes {start} to {stop} could not be read when the image was made", start=start, stop=stop
+                    )
+                )
         parts = []
         while offset < end:
             number, within = divmod(offset, self._media.chunk_size)
@@ -168,9 +188,16 @@ class EwfStream(AlignedStream):
             chunk = self._stored(index, table, self._entries(which), number - self._starts[which], wanted)
         except (EwfReadError, zlib.error) as error:
             pass_on(error)
-            why = str(error) if isinstance(error, EwfReadError) else "its compressed data is damaged"
+            why = said_by(error) if isinstance(error, EwfReadError) else sentence("its compressed data is damaged")
             start = number * self._media.chunk_size
-            message = f"chunk {number} (bytes {start} to {start + wanted} of the disk) in {self._names[index]}: {why}"
+            message = sentence(
+                "chunk {number} (bytes {start} to {start2} of the disk) in {names}: {why}",
+                number=number,
+                start=start,
+                start2=start + wanted,
+                names=self._names[index],
+                why=why,
+            )
             self.notes.add("not_obtained", start, message)
             raise EwfReadError(message) from error
         self._chunks[number] = chunk
@@ -195,15 +222,15 @@ class EwfStream(AlignedStream):
             # The checksum stands behind the data, and is looked at only when the end is.
             chunk += inflater.decompress(inflater.unconsumed_tail, 1)
             if not inflater.eof:
-                raise EwfReadError("its compressed data does not end")
+                raise EwfReadError(sentence("its compressed data does not end"))
         else:
             data = file.read(max(0, min(limit - offset, self._media.chunk_size + _CHECKSUM)))
             # The last chunk is as short as the disk is, and where it ends may have been in a table that is lost.
             chunk = next(filter(None, map(_sound, (data, data[: wanted + _CHECKSUM]))), b"")
             if not chunk:
-                raise EwfReadError("its checksum is wrong")
+                raise EwfReadError(sentence("its checksum is wrong"))
         if len(chunk) < wanted:
-            raise EwfReadError(f"it has {len(chunk)} bytes instead of {wanted}")
+            raise EwfReadError(sentence("it has {count} bytes instead of {wanted}", count=len(chunk), wanted=wanted))
         return chunk[:wanted]
 
     def _entries(self, which: int) -> array[int]:
@@ -224,7 +251,7 @@ class EwfStream(AlignedStream):
                 copies = copies[-1:]
                 break
         if len(copies[0]) < 4 * table.count:
-            raise EwfReadError("the table that says where it is lies beyond the end of the file")
+            raise EwfReadError(sentence("the table that says where it is lies beyond the end of the file"))
         entries = array("I", copies[0])
         if byteorder == "big":
             entries.byteswap()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 ENTRY_SIZE = 32
@@ -75,26 +76,34 @@ def parse_fat_boot_sector(data: bytes) -> FatLayout:
         FormatError: It is shorter than 512 bytes, or describes no volume.
     """
     if len(data) < 512:
-        raise FormatError("truncated", len(data), "a boot sector has 512 bytes")
+        raise FormatError("truncated", len(data), sentence("a boot sector has 512 bytes"))
     sector, per_cluster, reserved, tables, root_entries, small_total = struct.unpack_from("<HBHBHH", data, 11)
     small_table = struct.unpack_from("<H", data, 22)[0]
     large_total, large_table = struct.unpack_from("<II", data, 32)
     if sector not in (512, 1024, 2048, 4096):
-        raise FormatError("bad_boot_sector", 11, f"sectors of {sector} bytes")
+        raise FormatError("bad_boot_sector", 11, sentence("sectors of {sector} bytes", sector=sector))
     if per_cluster == 0 or per_cluster & (per_cluster - 1):
-        raise FormatError("bad_boot_sector", 13, f"clusters of {per_cluster} sectors")
+        raise FormatError("bad_boot_sector", 13, sentence("clusters of {per_cluster} sectors", per_cluster=per_cluster))
     if reserved == 0 or not 1 <= tables <= 4:
-        raise FormatError("bad_boot_sector", 14, f"{reserved} reserved sectors, {tables} allocation tables")
+        raise FormatError(
+            "bad_boot_sector",
+            14,
+            sentence("{reserved} reserved sectors, {tables} allocation tables", reserved=reserved, tables=tables),
+        )
     total, table = small_total or large_total, small_table or large_table
     root_sectors = -(-root_entries * ENTRY_SIZE // sector)
     first_data = reserved + tables * table + root_sectors
     if table == 0 or first_data >= total:
-        raise FormatError("bad_boot_sector", 32, f"{total} sectors leave no room behind the allocation tables")
+        raise FormatError(
+            "bad_boot_sector", 32, sentence("{total} sectors leave no room behind the allocation tables", total=total)
+        )
     clusters = (total - first_data) // per_cluster
     # As Windows decides, not by the number of clusters: small volumes are formatted as FAT32 too.
     bits = 32 if small_table == 0 else 12 if clusters < _MOST_FAT12 else 16
     if bits == 16 and clusters >= _MOST_FAT16:
-        raise FormatError("bad_boot_sector", 22, f"{clusters} clusters are too many for FAT16")
+        raise FormatError(
+            "bad_boot_sector", 22, sentence("{clusters} clusters are too many for FAT16", clusters=clusters)
+        )
     table_size = table * sector
     return FatLayout(
         bits=bits,

@@ -13,6 +13,7 @@ from forensics.disk.fat.boot import ENTRY_SIZE, FatEntry, parse_fat_boot_sector,
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 MAX_FILE = 64 << 20
 """Format: bytes of one file on an EFI system partition."""
@@ -46,7 +47,7 @@ class FatTree:
         try:
             self._layout = parse_fat_boot_sector(reader.read_at(0, 512))
         except FormatError as error:
-            raise Unreadable(f"the FAT boot sector is damaged: {error.message}") from error
+            raise Unreadable(sentence("the FAT boot sector is damaged: {message}", message=error.message)) from error
         self._windows: dict[int, bytes] = {}
         self._folders: dict[int, list[FatEntry]] = {}
 
@@ -55,7 +56,9 @@ class FatTree:
         parts = [part for part in path.split("/") if part]
         for depth, part in enumerate(parts):
             if depth == MAX_DEPTH:
-                raise NotObtained(f"folders more than {MAX_DEPTH} deep are not looked into")
+                raise NotObtained(
+                    sentence("folders more than {max_depth} deep are not looked into", max_depth=MAX_DEPTH)
+                )
             if not at.is_dir:
                 raise NotFound(path)
             wanted = part.casefold()
@@ -68,7 +71,7 @@ class FatTree:
     def entries(self, folder: Entry | str) -> Sequence[Entry]:
         at = self.entry(folder) if isinstance(folder, str) else folder
         if not at.is_dir:
-            raise Unreadable("not a folder")
+            raise Unreadable(sentence("not a folder"))
         return [_entry(at, found) for found in self._listed(at)]
 
     def cut_short(self, folder: str) -> str | None:
@@ -78,14 +81,22 @@ class FatTree:
         at = self.entry(file) if isinstance(file, str) else file
         found = at.handle
         if not isinstance(found, FatEntry) or found.is_dir:
-            raise Unreadable("a folder")
+            raise Unreadable(sentence("a folder"))
         if found.size > MAX_FILE:
-            raise NotObtained(f"{found.size} bytes; at most {MAX_FILE} are read of a file on a FAT volume")
+            raise NotObtained(
+                sentence(
+                    "{size} bytes; at most {max_file} are read of a file on a FAT volume",
+                    size=found.size,
+                    max_file=MAX_FILE,
+                )
+            )
         if found.size == 0:
             return io.BytesIO(b"")
         data = self._chain(found.cluster, -(-found.size // self._layout.cluster))
         if len(data) < found.size:
-            raise NotObtained(f"its clusters hold {len(data)} of its {found.size} bytes")
+            raise NotObtained(
+                sentence("its clusters hold {count} of its {size} bytes", count=len(data), size=found.size)
+            )
         return io.BytesIO(data[: found.size])
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -96,7 +107,7 @@ class FatTree:
         cluster = folder.handle.cluster if isinstance(folder.handle, FatEntry) else self._layout.root_cluster
         # Number 0 stands for the root folder of FAT12 and FAT16, which lies in no cluster.
         if cluster == 0 and not is_root:
-            raise NotObtained(f"the folder {folder.name} has no cluster")
+            raise NotObtained(sentence("the folder {name} has no cluster", name=folder.name))
         if cluster not in self._folders:
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
@@ -109,7 +120,7 @@ class FatTree:
             return self._reader.read_at(layout.root, min(layout.root_size, MAX_FOLDER))
         data = self._chain(cluster, MAX_FOLDER // layout.cluster + 1)
         if len(data) > MAX_FOLDER:
-            raise NotObtained(f"a folder of more than {MAX_FOLDER} bytes")
+            raise NotObtained(sentence("a folder of more than {max_folder} bytes", max_folder=MAX_FOLDER))
         return data
 
     def _chain(self, cluster: int, most: int) -> bytes:
@@ -119,9 +130,9 @@ class FatTree:
         seen: set[int] = set()
         while len(seen) < most:
             if not 2 <= cluster < layout.clusters + 2:
-                raise NotObtained(f"cluster {cluster} lies outside the volume")
+                raise NotObtained(sentence("cluster {cluster} lies outside the volume", cluster=cluster))
             if cluster in seen:
-                raise NotObtained(f"its chain of clusters returns to cluster {cluster}")
+                raise NotObtained(sentence("its chain of clusters returns to cluster {cluster}", cluster=cluster))
             seen.add(cluster)
             if runs and sum(runs[-1]) == cluster:
                 runs[-1][1] += 1

@@ -11,6 +11,7 @@ from forensics.disk.ntfs.index import IndexEntry, parse_index_node, parse_index_
 from forensics.disk.ntfs.record import BITMAP, INDEX_ALLOCATION, INDEX_ROOT, FileRecord
 from forensics.disk.tree import Unreadable
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -50,13 +51,15 @@ class NtfsIndex:
     def __init__(self, volume: NtfsVolume, record: FileRecord, name: str) -> None:
         root = record.find(INDEX_ROOT, name)
         if root is None or root.value is None:
-            raise BrokenStructure(f"file record has no index {name}")
+            raise BrokenStructure(sentence("file record has no index {name}", name=name))
         try:
             parsed = parse_index_root(root.value)
         except (FormatError, struct.error) as error:
-            raise BrokenStructure(f"the root of index {name} is damaged: {error}") from error
+            raise BrokenStructure(
+                sentence("the root of index {name} is damaged: {error}", name=name, error=error)
+            ) from error
         if parsed.is_of_names != (name == "$I30"):
-            raise BrokenStructure(f"the root of index {name} is damaged: it is of another kind")
+            raise BrokenStructure(sentence("the root of index {name} is damaged: it is of another kind", name=name))
         self.root = parsed.entries
         self._is_of_names = parsed.is_of_names
         self._node_size = parsed.node_size
@@ -74,12 +77,14 @@ class NtfsIndex:
     def _node(self, number: int) -> tuple[IndexEntry, ...]:
         stream = self._stream = self._stream or self._volume.stream(self._record, INDEX_ALLOCATION, self._name)
         if stream is None:
-            raise BrokenStructure("an index names a node but has none")
+            raise BrokenStructure(sentence("an index names a node but has none"))
         at = number * self._unit
         place = self._volume.place_in(stream, at)
         slot, rest = divmod(at, self._node_size)
         if rest or not self._is_used(slot):
-            raise BrokenStructure(f"index node {number} is marked as free, and named all the same", place)
+            raise BrokenStructure(
+                sentence("index node {number} is marked as free, and named all the same", number=number), place
+            )
         stream.seek(at)
         try:
             node = parse_index_node(stream.read(self._node_size), number, self._is_of_names)
@@ -87,9 +92,13 @@ class NtfsIndex:
             return node
         except FormatError as error:
             where = None if place is None else place + (error.offset or 0)
-            raise BrokenStructure(f"index node {number} is damaged: {error}", where) from error
+            raise BrokenStructure(
+                sentence("index node {number} is damaged: {error}", number=number, error=error), where
+            ) from error
         except struct.error as error:
-            raise BrokenStructure(f"index node {number} is damaged: {error}", place) from error
+            raise BrokenStructure(
+                sentence("index node {number} is damaged: {error}", number=number, error=error), place
+            ) from error
 
     def _is_used(self, slot: int) -> bool:
         if self._used is None:
@@ -114,7 +123,7 @@ class NtfsIndex:
                 if not isinstance(found, int):
                     yield found
                 elif found in seen:
-                    yield BrokenStructure(f"index node {found} is named more than once")
+                    yield BrokenStructure(sentence("index node {found} is named more than once", found=found))
                 else:
                     seen.add(found)
                     try:
@@ -156,17 +165,19 @@ class NtfsIndex:
             if child is None:
                 return Hit(None, low, high)
             if child in seen:
-                raise BrokenStructure(f"index node {child} is named more than once")
+                raise BrokenStructure(sentence("index node {child} is named more than once", child=child))
             seen.add(child)
             if len(seen) > _MAX_DEPTH:
-                raise BrokenStructure("the nodes of an index lie too deep")
+                raise BrokenStructure(sentence("the nodes of an index lie too deep"))
             node = self._node(child)
             keys = [entry.key for entry in node if entry.key]
             if keys and (
                 (low is not None and is_after(key_of(low.key), key_of(keys[0])))
                 or (high is not None and is_after(key_of(keys[-1]), key_of(high.key)))
             ):
-                raise BrokenStructure(f"the keys of index node {child} do not belong where it stands")
+                raise BrokenStructure(
+                    sentence("the keys of index node {child} do not belong where it stands", child=child)
+                )
 
 
 def is_after(first: _Key, second: _Key) -> bool:

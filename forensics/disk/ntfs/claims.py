@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog
 from forensics.disk.ntfs.record import Attribute
+from forensics.language import sentence
 
 _MOST_CLUSTERS = 16
 """Work: clusters of one file that are compared with those of others: a key file has one."""
@@ -37,7 +38,12 @@ class ClusterClaims:
                 if len(self._owners) < _MOST_CLAIMS:
                     self._owners[cluster] = number, path
             elif owner[0] != number:
-                message = f"cluster {cluster} belongs to file record {owner[0]} and to {number}"
+                message = sentence(
+                    "cluster {cluster} belongs to file record {owner} and to {number}",
+                    cluster=cluster,
+                    owner=owner[0],
+                    number=number,
+                )
                 self._shared[cluster] = message
                 for claimed in (owner[1], path):
                     self._log.tell(claimed, message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.disk.tree import NotObtained
+from forensics.language import sentence
 
 _MAX_TOLD = 1_000
 """Evidence: damaged structures of one volume that are told one by one."""
@@ -58,5 +59,8 @@ class DamageLog:
         self._told.add((path, message))
         if len(self._told) > _MAX_TOLD:
             path, kind, offset = "", "too_many", None
-            message = f"more than {_MAX_TOLD} structures of this volume are damaged: the others are not told"
+            message = sentence(
+                "more than {max_told} structures of this volume are damaged: the others are not told",
+                max_told=_MAX_TOLD,
+            )
         self._report(path, kind, message, offset)

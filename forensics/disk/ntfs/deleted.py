@@ -18,12 +18,13 @@ from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.tables.deleted_path import deleted_path
 
 _BITMAP = 6
 _MAX_CLUSTERS = 1 << 16
 """Work: clusters of one deleted file of which it is asked whether they are free; key files have a few."""
-GONE_FOLDER = "a deleted folder"
+GONE_FOLDER = sentence("a deleted folder")
 """Stands for the path of a folder that is no longer there."""
 
 
@@ -75,7 +76,7 @@ class DeletedFiles:
         data = record.find(DATA)
         stream = self._volume.stream(record, DATA)
         if data is None or stream is None:
-            raise _Lost("its record says nothing of its content any more")
+            raise _Lost(sentence("its record says nothing of its content any more"))
         if data.value is None:
             self._refuse_taken([run for part in record.attributes if part.type == DATA for run in part.runs])
         return stream
@@ -151,12 +152,12 @@ class DeletedFiles:
         """Refuse content of which a cluster belongs to another file by now."""
         clusters = [lcn + n for lcn, count in runs if lcn is not None for n in range(min(count, _MAX_CLUSTERS))]
         if len(clusters) >= _MAX_CLUSTERS:
-            raise _Lost("it is too large for what is looked for")
+            raise _Lost(sentence("it is too large for what is looked for"))
         bitmap = self._volume.stream(self._volume.record(_BITMAP), DATA)
         if bitmap is None:
-            raise NotObtained("the volume does not tell which of its clusters are free")
+            raise NotObtained(sentence("the volume does not tell which of its clusters are free"))
         for cluster in clusters:
             bitmap.seek(cluster // 8)
             byte = bitmap.read(1)
             if not byte or byte[0] >> cluster % 8 & 1:
-                raise _Lost("another file has taken its clusters since it was deleted")
+                raise _Lost(sentence("another file has taken its clusters since it was deleted"))

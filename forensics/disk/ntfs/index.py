@@ -6,6 +6,7 @@ import struct
 
 from forensics.disk.ntfs.record import FILE_NAME, apply_fixups
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 DOS_NAME = 2
@@ -62,13 +63,17 @@ class FileNameKey:
 def parse_index_root(data: bytes) -> IndexRoot:
     """Parse the content of $INDEX_ROOT."""
     if len(data) < 32:
-        raise FormatError("truncated", len(data), "index root is cut short")
+        raise FormatError("truncated", len(data), sentence("index root is cut short"))
     indexed, collation, node_size = struct.unpack_from("<III", data)
     if not 512 <= node_size <= 1 << 20 or node_size & (node_size - 1):
-        raise FormatError("bad_index", 8, f"index nodes of {node_size} bytes")
+        raise FormatError("bad_index", 8, sentence("index nodes of {node_size} bytes", node_size=node_size))
     is_of_names = indexed == FILE_NAME
     if is_of_names != (collation == _BY_FILE_NAME):
-        raise FormatError("bad_index", 0, f"attributes 0x{indexed:X} sorted by rule 0x{collation:X}")
+        raise FormatError(
+            "bad_index",
+            0,
+            sentence("attributes 0x{indexed:X} sorted by rule 0x{collation:X}", indexed=indexed, collation=collation),
+        )
     return IndexRoot(node_size, _entries(data, 16, is_of_names), is_of_names)
 
 
@@ -76,7 +81,7 @@ def parse_index_node(raw: bytes, number: int, is_of_names: bool) -> tuple[IndexE
     """Parse one index buffer of $INDEX_ALLOCATION, which holds its own number."""
     data = apply_fixups(raw, b"INDX")
     if struct.unpack_from("<Q", data, 16)[0] != number:
-        raise FormatError("bad_index", 16, "it holds the number of another node")
+        raise FormatError("bad_index", 16, sentence("it holds the number of another node"))
     return _entries(data, 24, is_of_names)
 
 
@@ -88,7 +93,7 @@ def _entries(data: bytes, header: int, is_of_names: bool) -> tuple[IndexEntry, .
     """
     first, used, allocated, flags = struct.unpack_from("<IIIB", data, header)
     if not 16 <= first <= used <= allocated <= len(data) - header or first % 8:
-        raise FormatError("bad_index", header, "entries leave their node")
+        raise FormatError("bad_index", header, sentence("entries leave their node"))
     inner = flags & 1
     offset, end = header + first, header + used
     entries = []
@@ -96,28 +101,28 @@ def _entries(data: bytes, header: int, is_of_names: bool) -> tuple[IndexEntry, .
         reference, length, key_length, flags = struct.unpack_from("<QHHH", data, offset)
         least = 16 + key_length + 8 * inner
         if length < least or length % 8 or offset + length > end:
-            raise FormatError("bad_index", offset, "entry leaves its node")
+            raise FormatError("bad_index", offset, sentence("entry leaves its node"))
         if flags & 1 != inner:
-            raise FormatError("bad_index", offset, "entry and node disagree on whether further nodes follow")
+            raise FormatError("bad_index", offset, sentence("entry and node disagree on whether further nodes follow"))
         child = struct.unpack_from("<Q", data, offset + length - 8)[0] if inner else None
         if flags & 2:
             if key_length or length != least or offset + length != end:
-                raise FormatError("bad_index", offset, "its end entry does not end the node")
+                raise FormatError("bad_index", offset, sentence("its end entry does not end the node"))
             entries.append(IndexEntry(0, b"", b"", child))
             return tuple(entries)
         if is_of_names and (key_length < 66 or key_length != 66 + 2 * data[offset + 80] or length != (least + 7) & ~7):
-            raise FormatError("bad_index", offset, "entry is not as long as its name")
+            raise FormatError("bad_index", offset, sentence("entry is not as long as its name"))
         data_offset, data_length = reference & 0xFFFF, reference >> 16 & 0xFFFF
         value = data[offset + data_offset : offset + min(length, data_offset + data_length)]
         entries.append(IndexEntry(reference, data[offset + 16 : offset + 16 + key_length], value, child))
         offset += length
-    raise FormatError("bad_index", offset, "node has no end entry")
+    raise FormatError("bad_index", offset, sentence("node has no end entry"))
 
 
 def parse_file_name(key: bytes) -> FileNameKey:
     """Parse a $FILE_NAME structure."""
     if len(key) < 66 or 66 + 2 * key[64] > len(key):
-        raise FormatError("truncated", len(key), "file name is cut short")
+        raise FormatError("truncated", len(key), sentence("file name is cut short"))
     created, modified, _changed, _read, _allocated, size, flags = struct.unpack_from("<QQQQQQI", key, 8)
     raw = key[66 : 66 + 2 * key[64]]
     # A lone surrogate or a separator is legal on disk; shown escaped, it cannot break paths or output encodings.

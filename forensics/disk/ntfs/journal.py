@@ -34,6 +34,7 @@ from forensics.formats.usn_record import (
     UsnRecord,
     parse_usn_record,
 )
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _EXTEND = 11
@@ -190,7 +191,7 @@ class ChangeJournal:
         self._stream.seek(start)
         data = self._stream.read(end - start)
         if len(data) != end - start and start + len(data) < end - LONGEST_RECORD:
-            raise Unreadable(f"the change journal ends at byte {start + len(data)}")
+            raise Unreadable(sentence("the change journal ends at byte {start}", start=start + len(data)))
         return data
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 STANDARD_INFORMATION = 0x10
@@ -102,19 +103,19 @@ def apply_fixups(data: bytes, magic: bytes) -> bytes:
         FormatError: ``bad_magic``, ``truncated`` or ``torn`` (a sector was not written with the others).
     """
     if data[:4] != magic:
-        raise FormatError("bad_magic", 0, f"expected {magic!r}")
+        raise FormatError("bad_magic", 0, sentence("expected {magic!r}", magic=magic))
     if len(data) < _STRIDE or len(data) % _STRIDE:
-        raise FormatError("truncated", len(data), "not a whole number of sectors")
+        raise FormatError("truncated", len(data), sentence("not a whole number of sectors"))
     offset, count = struct.unpack_from("<HH", data, 4)
     sectors = len(data) // _STRIDE
     if count != sectors + 1 or offset + 2 * count > _STRIDE - 2:
-        raise FormatError("bad_fixup", 4, "update sequence does not fit the structure")
+        raise FormatError("bad_fixup", 4, sentence("update sequence does not fit the structure"))
     fixed = bytearray(data)
     check = data[offset : offset + 2]
     for sector in range(sectors):
         end = (sector + 1) * _STRIDE - 2
         if data[end : end + 2] != check:
-            raise FormatError("torn", end, "a sector does not carry the update sequence number of the others")
+            raise FormatError("torn", end, sentence("a sector does not carry the update sequence number of the others"))
         at = offset + 2 + 2 * sector
         fixed[end : end + 2] = data[at : at + 2]
     return bytes(fixed)
@@ -139,30 +140,36 @@ def parse_file_record(raw: bytes, number: int | None = None) -> FileRecord:
     )
     base, base_sequence = int.from_bytes(data[32:38], "little"), int.from_bytes(data[38:40], "little")
     if number is not None and sequence_at >= _NUMBERED and struct.unpack_from("<I", data, 44)[0] != number & _END:
-        raise FormatError("bad_record", 44, "it holds the number of another record")
+        raise FormatError("bad_record", 44, sentence("it holds the number of another record"))
     if allocated != len(data) or used > allocated:
-        raise FormatError("bad_record", 24, f"{used} bytes used of {allocated}")
+        raise FormatError(
+            "bad_record", 24, sentence("{used} bytes used of {allocated}", used=used, allocated=allocated)
+        )
     if first % 8 or not sequence_at + 2 * sectors <= first <= used:
-        raise FormatError("bad_record", 20, f"its attributes begin at {first}")
+        raise FormatError("bad_record", 20, sentence("its attributes begin at {first}", first=first))
     attributes: list[Attribute] = []
     offset, before = first, 0
     while True:
         if offset + 8 > used:
-            raise FormatError("bad_attribute", offset, "its attributes do not end")
+            raise FormatError("bad_attribute", offset, sentence("its attributes do not end"))
         type_code, length = struct.unpack_from("<II", data, offset)
         if type_code == _END:
             break
         if type_code % 16 or not before <= type_code <= _LAST_TYPE:
-            raise FormatError("bad_attribute", offset, f"attribute type 0x{type_code:X} after 0x{before:X}")
+            raise FormatError(
+                "bad_attribute",
+                offset,
+                sentence("attribute type 0x{type_code:X} after 0x{before:X}", type_code=type_code, before=before),
+            )
         if length < 24 or length % 8 or offset + length > used:
-            raise FormatError("bad_attribute", offset, "attribute leaves its record")
+            raise FormatError("bad_attribute", offset, sentence("attribute leaves its record"))
         attributes.append(_attribute(data[offset : offset + length], type_code, offset))
         offset, before = offset + length, type_code
     if offset + 8 != used:
-        raise FormatError("bad_attribute", offset, "its attributes end before the used part does")
+        raise FormatError("bad_attribute", offset, sentence("its attributes end before the used part does"))
     is_extension = bool(base or base_sequence)
     if flags & 1 and not is_extension and not (attributes and _is_standard(attributes[0])):
-        raise FormatError("bad_attribute", first, "its first attribute is not $STANDARD_INFORMATION")
+        raise FormatError("bad_attribute", first, sentence("its first attribute is not $STANDARD_INFORMATION"))
     return FileRecord(sequence, bool(flags & 1), bool(flags & 2), base if is_extension else None, tuple(attributes))
 
 
@@ -174,27 +181,36 @@ def _is_standard(attribute: Attribute) -> bool:
 def _attribute(data: bytes, type_code: int, at: int) -> Attribute:
     non_resident, name_length, name_offset, flags = struct.unpack_from("<BBHH", data, 8)
     if non_resident > 1 or name_offset + 2 * name_length > len(data):
-        raise FormatError("bad_attribute", at, "name leaves its attribute")
+        raise FormatError("bad_attribute", at, sentence("name leaves its attribute"))
     name = data[name_offset : name_offset + 2 * name_length].decode("utf-16-le", "replace") if name_length else ""
     if not non_resident:
         size, start = struct.unpack_from("<IH", data, 16)
         # Windows and libntfs-3g alike make an attribute as long as its content, in words of 8 bytes.
         if start % 8 or (start + size + 7) & ~7 != len(data):
-            raise FormatError("bad_attribute", at, "resident content does not fill its attribute")
+            raise FormatError("bad_attribute", at, sentence("resident content does not fill its attribute"))
         return Attribute(type_code, name, flags, data[start : start + size], size=size, initialized=size)
     if len(data) < 64:
-        raise FormatError("bad_attribute", at, "non-resident header is cut short")
+        raise FormatError("bad_attribute", at, sentence("non-resident header is cut short"))
     lowest, highest, start, unit = struct.unpack_from("<QQHB", data, 16)
     allocated, size, initialized = struct.unpack_from("<QQQ", data, 40)
     if start > len(data):
-        raise FormatError("bad_attribute", at + 32, "its runs begin outside it")
+        raise FormatError("bad_attribute", at + 32, sentence("its runs begin outside it"))
     runs = parse_runs(data, start, at)
     if highest + 1 - lowest != sum(count for _, count in runs) and highest != 0xFFFFFFFFFFFFFFFF:
-        raise FormatError("bad_runs", at + start, "runs do not cover the clusters the attribute claims")
+        raise FormatError("bad_runs", at + start, sentence("runs do not cover the clusters the attribute claims"))
     if not lowest and not initialized <= size <= allocated:
-        raise FormatError("bad_attribute", at + 40, f"{initialized} bytes written of {size}, in {allocated}")
+        raise FormatError(
+            "bad_attribute",
+            at + 40,
+            sentence(
+                "{initialized} bytes written of {size}, in {allocated}",
+                initialized=initialized,
+                size=size,
+                allocated=allocated,
+            ),
+        )
     if flags & COMPRESSED and not lowest and not unit:
-        raise FormatError("bad_attribute", at + 34, "compressed, in units of nothing")
+        raise FormatError("bad_attribute", at + 34, sentence("compressed, in units of nothing"))
     return Attribute(type_code, name, flags, None, lowest, runs, size, initialized, unit)
 
 
@@ -215,17 +231,17 @@ def parse_runs(data: bytes, offset: int, at: int = 0) -> tuple[Run, ...]:
         length_size, lcn_size = head & 15, head >> 4
         end = offset + 1 + length_size + lcn_size
         if not 1 <= length_size <= 8 or lcn_size > 8 or end > len(data) or len(runs) >= _MAX_RUNS:
-            raise FormatError("bad_runs", at + offset, "malformed mapping pair")
+            raise FormatError("bad_runs", at + offset, sentence("malformed mapping pair"))
         count = int.from_bytes(data[offset + 1 : offset + 1 + length_size], "little", signed=True)
         if count <= 0:
-            raise FormatError("bad_runs", at + offset, "run of no clusters")
+            raise FormatError("bad_runs", at + offset, sentence("run of no clusters"))
         if lcn_size:
             lcn += int.from_bytes(data[offset + 1 + length_size : end], "little", signed=True)
             if lcn < 0:
-                raise FormatError("bad_runs", at + offset, "run before the start of the volume")
+                raise FormatError("bad_runs", at + offset, sentence("run before the start of the volume"))
         runs.append((lcn if lcn_size else None, count))
         offset = end
-    raise FormatError("bad_runs", at + offset, "mapping pairs do not end")
+    raise FormatError("bad_runs", at + offset, sentence("mapping pairs do not end"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +269,12 @@ def parse_attribute_list(data: bytes) -> list[AttributeListEntry]:
     offset = 0
     while offset < len(data):
         if offset + 26 > len(data):
-            raise FormatError("bad_attribute_list", offset, "the list ends within an entry")
+            raise FormatError("bad_attribute_list", offset, sentence("the list ends within an entry"))
         type_code, length, name_length, name_offset, lowest = struct.unpack_from("<IHBBQ", data, offset)
         if length % 8 or length < 26 + 2 * name_length or offset + length > len(data):
-            raise FormatError("bad_attribute_list", offset, "entry leaves the list")
+            raise FormatError("bad_attribute_list", offset, sentence("entry leaves the list"))
         if entries and type_code < entries[-1].type:
-            raise FormatError("bad_attribute_list", offset, "its entries are out of order")
+            raise FormatError("bad_attribute_list", offset, sentence("its entries are out of order"))
         start = offset + name_offset
         name = data[start : start + 2 * name_length].decode("utf-16-le", "replace")
         reference = int.from_bytes(data[offset + 16 : offset + 24], "little")
@@ -274,5 +290,5 @@ def parse_volume_flags(data: bytes) -> int:
         FormatError: ``truncated``.
     """
     if len(data) < 12:
-        raise FormatError("truncated", len(data), "$VOLUME_INFORMATION has 12 bytes")
+        raise FormatError("truncated", len(data), sentence("$VOLUME_INFORMATION has 12 bytes"))
     return int(struct.unpack_from("<H", data, 10)[0])

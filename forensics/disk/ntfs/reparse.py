@@ -15,6 +15,7 @@ from forensics.disk.links import Link
 from forensics.disk.ntfs.index import REPARSE_FLAG
 from forensics.disk.ntfs.record import REPARSE_POINT, STANDARD_INFORMATION, FileRecord
 from forensics.disk.tree import NotFollowed, NotObtained, Unreadable
+from forensics.language import sentence
 
 MOUNT_POINT = 0xA0000003
 SYMBOLIC_LINK = 0xA000000C
@@ -30,13 +31,13 @@ NAME_SURROGATE = 0x20000000
 _RECALL = 0x1000 | 0x40000 | 0x400000
 _CLOUD = 0x9000001A
 _TAGS = {
-    0xA000000C: "a symbolic link, which is not followed",
-    0xA0000003: "a junction or mount point, which is not followed",
-    0x80000017: "compressed by the Windows Overlay Filter (CompactOS), which is not unpacked",
-    0x80000013: "deduplicated: its content lies in the volume's chunk store, which is not read",
-    0x80000007: "a single-instance-storage link, whose content lies elsewhere",
-    0xC0000004: "moved to slower storage (HSM): its content is not on this volume",
-    0x8000001B: "an app execution alias, which has no content",
+    0xA000000C: sentence("a symbolic link, which is not followed"),
+    0xA0000003: sentence("a junction or mount point, which is not followed"),
+    0x80000017: sentence("compressed by the Windows Overlay Filter (CompactOS), which is not unpacked"),
+    0x80000013: sentence("deduplicated: its content lies in the volume's chunk store, which is not read"),
+    0x80000007: sentence("a single-instance-storage link, whose content lies elsewhere"),
+    0xC0000004: sentence("moved to slower storage (HSM): its content is not on this volume"),
+    0x8000001B: sentence("an app execution alias, which has no content"),
 }
 
 
@@ -125,8 +126,8 @@ def is_recalled(tag: int, attributes: int) -> bool:
 def why_not_followed(tag: int) -> str:
     """Say what a reparse point that is no link is, and that it is not followed."""
     if tag & 0xFFFF0FFF == _CLOUD:
-        return "a cloud file whose content is not on this volume"
-    return _TAGS.get(tag, f"a reparse point of type 0x{tag:08X}, which is not followed")
+        return sentence("a cloud file whose content is not on this volume")
+    return _TAGS.get(tag, sentence("a reparse point of type 0x{tag:08X}, which is not followed", tag=tag))
 
 
 def _attributes(record: FileRecord) -> int:

@@ -9,6 +9,7 @@ from forensics.disk.ntfs.btree import NtfsIndex
 from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.ntfs.record import DATA
 from forensics.disk.tree import Unreadable
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.volume import NtfsVolume
@@ -58,7 +59,11 @@ class SecurityDescriptors:
         index, stream = self._open()
         found = index.search(security_id, _number).entry
         if found is None or len(found.data) != _HEADER.size:
-            raise NoSuchDescriptor(f"its access list has number {security_id}, which $Secure does not hold")
+            raise NoSuchDescriptor(
+                sentence(
+                    "its access list has number {security_id}, which $Secure does not hold", security_id=security_id
+                )
+            )
         hashed, _, offset, size = _HEADER.unpack(found.data)
         lost: Unreadable | None = None
         # Every 256 KiB of $SDS are followed by a copy of them.
@@ -75,14 +80,17 @@ class SecurityDescriptors:
         if lost is not None:
             raise lost
         place = self._volume.place_in(stream, offset)
-        raise BrokenStructure(f"access list {security_id} in $Secure is damaged, and its copy too", place)
+        raise BrokenStructure(
+            sentence("access list {security_id} in $Secure is damaged, and its copy too", security_id=security_id),
+            place,
+        )
 
     def _open(self) -> tuple[NtfsIndex, BinaryIO]:
         if self._opened is None:
             record = self._volume.record(_SECURE)
             stream = self._volume.stream(record, DATA, "$SDS")
             if stream is None:
-                raise BrokenStructure("$Secure has no $SDS", self._volume.place_of(_SECURE))
+                raise BrokenStructure(sentence("$Secure has no $SDS"), self._volume.place_of(_SECURE))
             self._opened = self._volume.index(record, "$SII"), stream
         return self._opened
 

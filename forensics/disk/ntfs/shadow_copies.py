@@ -23,6 +23,7 @@ from forensics.formats.shadow_catalog import (
     parse_shadow_header,
     saved_blocks,
 )
+from forensics.language import sentence
 from forensics.tables.shadow_path import shadow_path
 
 if TYPE_CHECKING:
@@ -51,13 +52,15 @@ def shadow_copies(volume: NtfsVolume, damage: DamageLog) -> Sequence[ShadowCopy]
         if header is None or not header.catalog:
             return ()
     except FormatError as error:
-        raise Unreadable(f"the header of its shadow copies is damaged: {error}") from error
+        raise Unreadable(sentence("the header of its shadow copies is damaged: {error}", error=error)) from error
     try:
         catalog = parse_catalog(volume.reader.read_at, header.catalog, _size(volume))
     except FormatError as error:
         if header.kept_on != header.volume:
-            raise NotObtained(f"its shadow copies are kept on another volume, {header.kept_on}") from error
-        raise Unreadable(f"the catalog of its shadow copies is damaged: {error}") from error
+            raise NotObtained(
+                sentence("its shadow copies are kept on another volume, {kept_on}", kept_on=header.kept_on)
+            ) from error
+        raise Unreadable(sentence("the catalog of its shadow copies is damaged: {error}", error=error)) from error
     kept = _Kept(volume, catalog, damage)
     return tuple(ShadowCopy(str(copy.identifier), copy.created, partial(kept.open, copy)) for copy in catalog.copies)
 
@@ -91,17 +94,23 @@ class _Kept:
     def _refuse_unclear(self, copy: CatalogCopy) -> None:
         newer = self._catalog.copies[: self._catalog.copies.index(copy)]
         if copy.is_described and copy.volume_size < HEADER_AT:
-            raise Unreadable(f"the catalog of shadow copies gives it {copy.volume_size} bytes")
+            raise Unreadable(
+                sentence("the catalog of shadow copies gives it {volume_size} bytes", volume_size=copy.volume_size)
+            )
         if copy.saved is None:
-            raise NotObtained("the catalog of shadow copies does not say where it keeps its blocks")
+            raise NotObtained(sentence("the catalog of shadow copies does not say where it keeps its blocks"))
         if any(other.saved is None for other in newer):
             raise NotObtained(
-                "the catalog of shadow copies does not say where a newer one keeps its blocks, on which it depends"
+                sentence(
+                    "the catalog of shadow copies does not say where a newer one keeps its blocks, on which it depends"
+                )
             )
         if not self._catalog.is_in_order:
             raise NotObtained(
-                "the catalog of shadow copies does not say for certain which of them are newer, and what one holds "
-                "depends on all newer ones"
+                sentence(
+                    "the catalog of shadow copies does not say for certain which of them are newer, and what one "
+                    "holds depends on all newer ones"
+                )
             )
 
     def _saved_since(self, copy: CatalogCopy) -> Iterator[set[int]]:

@@ -18,6 +18,7 @@ from forensics.disk.ntfs.volume import NtfsVolume, ntfs_size
 from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.shadow_catalog import BLOCK, CatalogCopy, ShadowCatalog
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ MAX_LISTS = 128 << 20
 """Evidence: bytes of the lists by which the shadow copies of a volume find what they saved: 64 GiB of it, and 800 MB of
 memory.
 """
-NO_LIBRARY = "its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'"
+NO_LIBRARY = sentence("its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'")
 _REASON = re.compile(r"libvshadow_\w+: ([^.]+)\.")
 
 
@@ -89,7 +90,7 @@ class _Opened:
         except OSError as error:
             raise self._file.failure(error) from error
         except KeyError as error:
-            raise Unreadable("libvshadow does not find it in the catalog") from error
+            raise Unreadable(sentence("libvshadow does not find it in the catalog")) from error
         return cast(BinaryIO, _CopyStream(needed[-1], self._file, copies[-1].volume_size))
 
 
@@ -119,7 +120,9 @@ class _VolumeFile:
         if self._refused is not None:
             return NotObtained(str(self._refused))
         found = _REASON.search(str(error))
-        return Unreadable(f"what it keeps does not parse: {found[1] if found else 'libvshadow refuses it'}")
+        return Unreadable(
+            sentence("what it keeps does not parse: {found}", found=found[1] if found else "libvshadow refuses it")
+        )
 
     def get_size(self) -> int:
         return self._size
@@ -169,7 +172,10 @@ class _Counted:
             self._left -= size
             if self._left < 0:
                 raise NotObtained(
-                    f"its lists of what it saved, with those of newer copies, have more than {MAX_LISTS} bytes"
+                    sentence(
+                        "its lists of what it saved, with those of newer copies, have more than {max_lists} bytes",
+                        max_lists=MAX_LISTS,
+                    )
                 )
 
 
@@ -186,7 +192,9 @@ class _CopyStream(SizedStream):
             data: bytes = self._store.read_buffer_at_offset(count, self._at) if count else b""
         except OSError as error:
             # A file that lies there may be sound: nothing of it was got.
-            raise NotObtained(f"byte {self._at} of the copy: {self._file.failure(error)}") from error
+            raise NotObtained(
+                sentence("byte {at} of the copy: {failure}", at=self._at, failure=self._file.failure(error))
+            ) from error
         self._at += len(data)
         return data
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
@@ -36,7 +37,9 @@ class VolumeReader:
     def read_at(self, offset: int, count: int) -> bytes:
         """Return exactly ``count`` bytes, or raise NotObtained."""
         if offset < 0 or (self.size is not None and offset + count > self.size):
-            raise NotObtained(f"bytes {offset} to {offset + count} lie outside the volume")
+            raise NotObtained(
+                sentence("bytes {offset} to {offset2} lie outside the volume", offset=offset, offset2=offset + count)
+            )
         try:
             self.stream.seek(self.offset + offset)
             data = self.stream.read(count)
@@ -45,9 +48,13 @@ class VolumeReader:
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:
             pass_on(error)
-            raise NotObtained(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
+            raise NotObtained(
+                sentence("the image cannot be read at byte {offset}: {error}", offset=self.offset + offset, error=error)
+            ) from error
         if len(data) != count:
-            raise NotObtained(f"the image ends before byte {self.offset + offset + count}: it is truncated")
+            raise NotObtained(
+                sentence("the image ends before byte {offset}: it is truncated", offset=self.offset + offset + count)
+            )
         return data
 
 
@@ -78,7 +85,7 @@ class RunStream(SizedStream):
         self._initialized = initialized
         self._starts = [0, *accumulate(count * cluster for _, count in runs)]
         if self._starts[-1] < initialized:
-            raise NotObtained("its run list is shorter than the file")
+            raise NotObtained(sentence("its run list is shorter than the file"))
 
     def read(self, size: int | None = -1, /) -> bytes:
         count = self._count(size)
@@ -141,7 +148,7 @@ class CompressedStream(RunStream):
         super().__init__(volume, runs, cluster, size, initialized)
         self._unit = cluster << unit
         if self._unit > _MAX_UNIT:
-            raise NotObtained(f"compression units of {self._unit} bytes are not NTFS")
+            raise NotObtained(sentence("compression units of {unit} bytes are not NTFS", unit=self._unit))
         self._cached: tuple[int, bytes] = (-1, b"")
 
     def _content(self, offset: int, count: int) -> bytes:
@@ -150,7 +157,7 @@ class CompressedStream(RunStream):
             number, within = divmod(offset, self._unit)
             data = self._decompressed(number)[within : within + count]
             if not data:
-                raise NotObtained("a compression unit is shorter than the file says")
+                raise NotObtained(sentence("a compression unit is shorter than the file says"))
             parts.append(data)
             offset, count = offset + len(data), count - len(data)
         return b"".join(parts)
@@ -204,4 +211,4 @@ def _lznt1(data: bytes) -> bytes:
         return bytes(lznt1.decompress(data + bytes(2)))
     except Exception as error:
         pass_on(error)
-        raise NotObtained(f"a compressed part is damaged: {error}") from error
+        raise NotObtained(sentence("a compressed part is damaged: {error}", error=error)) from error

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
+from forensics.disk.ntfs import folder_faults
 from forensics.disk.ntfs.btree import Hit, is_after
 from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
@@ -29,6 +30,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.filetime import filetime
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ _SYSTEM_RECORDS = 24
 _SHADOW_HEADER_AT, _SHADOW_MARK = 0x1E00, bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
 # Event logs and the like are laid out before they are filled; what is smaller is written at once.
 _SMALL = 64 << 10
-_STRANGER = "file record {} does not bear the name that its folder gives it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class NtfsTree:
         at = self.entry(folder) if isinstance(folder, str) else folder
         if not at.is_dir:
             self._refuse_reparse(at)
-            raise Unreadable("not a folder")
+            raise Unreadable(sentence("not a folder"))
         listed = self._listed(at)
         if not listed.listing and (damage := self.damage(at)) is not None:
             raise BrokenStructure(damage)
@@ -194,7 +195,7 @@ class NtfsTree:
         return self._shadow_copies
 
     def cut_short(self, folder: str) -> str | None:
-        return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
+        return folder_faults.only_the_first(MAX_ENTRIES) if self._listed(self.entry(folder)).cut else None
 
     def open(self, file: Entry | str) -> BinaryIO:
         record = self._record(file)
@@ -204,11 +205,11 @@ class NtfsTree:
         data = record.find(DATA)
         self._claims.check(data)
         if data is not None and data.initialized < data.size <= _SMALL and not data.flags & COMPRESSED:
-            message = f"only {data.initialized} of its {data.size} bytes were ever written: the rest reads as zeros"
+            message = folder_faults.written_in_part(data.initialized, data.size)
             self._log.tell(path, message, kind="unwritten")
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
-            raise BrokenStructure("a folder" if record.is_dir else "it has no content stream")
+            raise BrokenStructure(sentence("a folder") if record.is_dir else sentence("it has no content stream"))
         return stream
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -241,7 +242,7 @@ class NtfsTree:
             return self._record(entry.path)
         record = self.volume.record(handle)
         if entry.name and not bears(record, entry.name):
-            raise BrokenStructure(_STRANGER.format(handle & NUMBER))
+            raise BrokenStructure(folder_faults.stranger(handle & NUMBER))
         return record
 
     def _refuse_reparse(self, entry: Entry) -> None:
@@ -258,7 +259,7 @@ class NtfsTree:
         if folder is None:
             record = self.volume.record(entry.handle)
             if not record.is_dir:
-                raise BrokenStructure("its file record is not that of a folder")
+                raise BrokenStructure(sentence("its file record is not that of a folder"))
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             index = self.volume.index(record, "$I30")
@@ -287,10 +288,10 @@ class NtfsTree:
             if before > folded:
                 is_sorted = False
                 if is_after(before, folded):
-                    self._broken(entry, f"{key.name} stands out of order in its index")
+                    self._broken(entry, sentence("{name} stands out of order in its index", name=key.name))
             before = folded
             if not folder.holds(found.key):
-                self._broken(entry, f"{key.name} in its index belongs to another folder")
+                self._broken(entry, folder_faults.of_another_folder(key.name))
                 continue
             number = found.reference & NUMBER
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
@@ -330,9 +331,9 @@ class NtfsTree:
         if self.damage(parent) is None:
             self._search(parent, folder, wanted)
         if (damage := self.damage(parent)) is not None:
-            raise BrokenStructure(f"its folder is damaged, so it cannot be told whether it is there: {damage}")
+            raise BrokenStructure(folder_faults.may_be_lost(damage))
         if listed.cut:
-            raise NotObtained("its folder holds more names than are read, so it cannot be told whether it is there")
+            raise NotObtained(folder_faults.may_be_unread())
         raise NotFound(path)
 
     def _search(self, parent: Entry, folder: Folder, wanted: str) -> Hit | None:
@@ -352,7 +353,7 @@ class NtfsTree:
             return None
         for found in (hit.entry, hit.before, hit.after):
             if found is not None and not folder.holds(found.key):
-                self._broken(parent, f"{parse_file_name(found.key).name} in its index belongs to another folder")
+                self._broken(parent, folder_faults.of_another_folder(parse_file_name(found.key).name))
                 return None
         for neighbour in (hit.before, hit.after):
             if neighbour is not None and neighbour.reference & NUMBER >= _SYSTEM_RECORDS:
@@ -374,11 +375,11 @@ class NtfsTree:
             return by_index
         number = reference & NUMBER
         if not bears(record, key.name, key.namespace, self._folder(parent).own):
-            why = _STRANGER.format(number)
+            why = folder_faults.stranger(number)
             strange = by_index if bears(record, key.name) else replace(by_index, misnamed=why)
             return self._doubted(parent, strange, why, self.volume.place_of(number))
         if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
-            message = f"file record {number} and its folder disagree on whether it is a folder"
+            message = sentence("file record {number} and its folder disagree on whether it is a folder", number=number)
             return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))
         is_dir = record.is_dir and not reparse_tag(record) & NAME_SURROGATE
         standard, data = record.find(STANDARD_INFORMATION), record.find(DATA)
@@ -393,5 +394,5 @@ class NtfsTree:
 
     def _doubted(self, parent: Entry, entry: Entry, message: str, offset: int | None) -> Entry:
         """Return an entry of which nothing but the name in its folder is believed, and that in part."""
-        self._broken(parent, f"{entry.name}: {message}", offset)
+        self._broken(parent, sentence("{name}: {message}", name=entry.name, message=message), offset)
         return replace(entry, handle=_Doubt(message))

@@ -35,6 +35,7 @@ from forensics.disk.ntfs.record import (
 from forensics.disk.ntfs.stream import CompressedStream, Piece, RunStream, VolumeReader
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 MFT, VOLUME, ROOT = 0, 3, 5
 _MIRRORED = 4
@@ -98,7 +99,7 @@ class NtfsVolume:
         self.boot = boot
         self.damage = damage or DamageLog()
         if boot[3:11] != b"NTFS    ":
-            raise Unreadable("no NTFS boot sector")
+            raise Unreadable(sentence("no NTFS boot sector"))
         self.sector, per_cluster = struct.unpack_from("<HB", boot, 11)
         mft_lcn, mirror_lcn = struct.unpack_from("<QQ", boot, 0x30)
         record = struct.unpack_from("<b", boot, 0x40)[0]
@@ -109,9 +110,11 @@ class NtfsVolume:
             or not _is_power(self.cluster)
             or not 512 <= self.cluster <= 1 << 21
         ):
-            raise Unreadable(f"an NTFS boot sector with clusters of {self.cluster} bytes")
+            raise Unreadable(sentence("an NTFS boot sector with clusters of {cluster} bytes", cluster=self.cluster))
         if not 512 <= self.record_size <= 1 << 16 or not _is_power(self.record_size):
-            raise Unreadable(f"an NTFS boot sector with file records of {self.record_size} bytes")
+            raise Unreadable(
+                sentence("an NTFS boot sector with file records of {record_size} bytes", record_size=self.record_size)
+            )
         self._records: dict[int, FileRecord] = {}
         self._ahead: dict[int, bytes] = {}
         self._cached_bytes = 0
@@ -123,7 +126,9 @@ class NtfsVolume:
         """Count work done, in records or index nodes; raises TooMuchWork when no disk takes that much."""
         self._work += work
         if self._work > MAX_WORK:
-            raise TooMuchWork("the folders and file records of this volume take too much work to read further")
+            raise TooMuchWork(
+                sentence("the folders and file records of this volume take too much work to read further")
+            )
 
     def _open_mft(self, offset: int) -> BinaryIO:
         """Open $MFT, whose own run list may continue in records that only its earlier runs reach."""
@@ -133,7 +138,7 @@ class NtfsVolume:
             first = self._mirrored(MFT, error, offset)
         data = first.find(DATA)
         if data is None or data.value is not None or not data.runs:
-            raise BrokenStructure("$MFT has no content")
+            raise BrokenStructure(sentence("$MFT has no content"))
         runs = list(data.runs)
         size = min(data.size, 1 << 44)
         listed = first.find(ATTRIBUTE_LIST)
@@ -171,7 +176,7 @@ class NtfsVolume:
         at = offset - window * _READ_AHEAD
         raw = self._ahead[window][at : at + self.record_size]
         if len(raw) != self.record_size:
-            raise BrokenStructure(f"file record {number} lies beyond the end of $MFT")
+            raise BrokenStructure(sentence("file record {number} lies beyond the end of $MFT", number=number))
         return raw
 
     @property
@@ -212,7 +217,9 @@ class NtfsVolume:
             place = self.place_of(number, error.offset)
             if number < _MIRRORED:
                 return self._mirrored(number, error, place)
-            raise BrokenStructure(f"file record {number} is damaged: {error}", place) from error
+            raise BrokenStructure(
+                sentence("file record {number} is damaged: {error}", number=number, error=error), place
+            ) from error
 
     def _mirrored(self, number: int, reason: Exception, place: int | None) -> FileRecord:
         """Return the copy that $MFTMirr holds of one of the first records."""
@@ -221,8 +228,17 @@ class NtfsVolume:
                 self.reader.read_at(self._mirror + number * self.record_size, self.record_size), number
             )
         except (FormatError, Unreadable):
-            raise BrokenStructure(f"file record {number} is damaged, and its copy too: {reason}", place) from reason
-        self.damage.tell("", f"file record {number} is damaged: {reason}; its copy in $MFTMirr is used", place)
+            raise BrokenStructure(
+                sentence("file record {number} is damaged, and its copy too: {reason}", number=number, reason=reason),
+                place,
+            ) from reason
+        self.damage.tell(
+            "",
+            sentence(
+                "file record {number} is damaged: {reason}; its copy in $MFTMirr is used", number=number, reason=reason
+            ),
+            place,
+        )
         return found
 
     def place_of(self, number: int, within: int = 0) -> int | None:
@@ -251,10 +267,14 @@ class NtfsVolume:
                 self._cached_bytes = size
             self._records[number] = found
         if not found.in_use or (sequence and sequence != found.sequence):
-            message = f"its folder names file record {number}, which holds a deleted or another file"
+            message = sentence(
+                "its folder names file record {number}, which holds a deleted or another file", number=number
+            )
             raise WrongRecord(message, self.place_of(number, 16))
         if found.base is not None:
-            message = f"its folder names file record {number}, which holds a part of another file"
+            message = sentence(
+                "its folder names file record {number}, which holds a part of another file", number=number
+            )
             raise WrongRecord(message, self.place_of(number, 32))
         return found
 
@@ -272,7 +292,10 @@ class NtfsVolume:
         try:
             return apply_fixups(self.raw_record(number), b"FILE")
         except FormatError as error:
-            raise BrokenStructure(f"file record {number} is damaged: {error}", self.place_of(number)) from error
+            raise BrokenStructure(
+                sentence("file record {number} is damaged: {error}", number=number, error=error),
+                self.place_of(number),
+            ) from error
 
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
         """Return a record with what its extension records hold, and the bytes of all of them."""
@@ -282,18 +305,24 @@ class NtfsVolume:
         parts = self._listed_parts(number, listed)
         others = sorted({part.record for part in parts} - {number})
         if len(others) > min(_MAX_EXTENSIONS, _MAX_EXTENDED // self.record_size):
-            raise BrokenStructure(f"file record {number} claims {len(others)} extension records")
+            raise BrokenStructure(
+                sentence("file record {number} claims {count} extension records", number=number, count=len(others))
+            )
         attributes = list(base.attributes)
         sequences = {(part.record, part.sequence) for part in parts if part.record != number}
         for other in others:
             extension = self._parse(other)
             if extension.base != number or not extension.in_use or (other, extension.sequence) not in sequences:
-                message = f"a part of file record {number} is looked for in record {other}, which holds another file"
+                message = sentence(
+                    "a part of file record {number} is looked for in record {other}, which holds another file",
+                    number=number,
+                    other=other,
+                )
                 raise BrokenStructure(message, self.place_of(other, 32))
             attributes += extension.attributes
         held = {(attribute.type, attribute.name, attribute.lowest_vcn) for attribute in attributes}
         if any((part.type, part.name, part.lowest_vcn) not in held for part in parts):
-            message = f"file record {number} lacks an attribute that its attribute list names"
+            message = sentence("file record {number} lacks an attribute that its attribute list names", number=number)
             raise BrokenStructure(message, self.place_of(number))
         complete = FileRecord(base.sequence, base.in_use, base.is_dir, base.base, tuple(attributes))
         return complete, self.record_size * (1 + len(others))
@@ -304,7 +333,9 @@ class NtfsVolume:
             self.spend(len(parts) // _LISTED_PER_UNIT)
             return parts
         except FormatError as error:
-            message = f"the attribute list of file record {number} is damaged: {error}"
+            message = sentence(
+                "the attribute list of file record {number} is damaged: {error}", number=number, error=error
+            )
             raise BrokenStructure(message, self.place_of(number)) from error
 
     def _attribute_value(self, attribute: Attribute) -> bytes:
@@ -312,7 +343,7 @@ class NtfsVolume:
         if attribute.value is not None:
             return attribute.value
         if attribute.size > 1 << 20:
-            raise BrokenStructure(f"an attribute list of {attribute.size} bytes")
+            raise BrokenStructure(sentence("an attribute list of {size} bytes", size=attribute.size))
         return RunStream(self.reader, attribute.runs, self.cluster, attribute.size, attribute.initialized).read()
 
     def stream(self, record: FileRecord, type_code: int = DATA, name: str = "") -> BinaryIO | None:
@@ -323,17 +354,19 @@ class NtfsVolume:
         parts.sort(key=lambda a: a.lowest_vcn)
         head = parts[0]
         if head.flags & ENCRYPTED:
-            raise NotObtained("encrypted by EFS: only who holds its key can read it")
+            raise NotObtained(sentence("encrypted by EFS: only who holds its key can read it"))
         if head.value is not None:
             return io.BytesIO(head.value)
         runs: list[tuple[int | None, int]] = []
         clusters = 0
         for part in parts:
             if part.lowest_vcn != clusters or part.value is not None:
-                raise BrokenStructure(f"cluster {clusters} of the stream is described by no file record")
+                raise BrokenStructure(
+                    sentence("cluster {clusters} of the stream is described by no file record", clusters=clusters)
+                )
             runs += part.runs
             if len(runs) > _MAX_RUNS:
-                raise BrokenStructure(f"its content lies in more than {_MAX_RUNS} pieces")
+                raise BrokenStructure(sentence("its content lies in more than {max_runs} pieces", max_runs=_MAX_RUNS))
             clusters += sum(count for _, count in part.runs)
         if head.flags & COMPRESSED and head.compression_unit:
             return cast(

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import open_given
 from forensics.disk.places import is_url
+from forensics.language import sentence
 
 _WEB = ("http", "https")
 MAX_SIGNED = 16 << 20
@@ -30,14 +31,21 @@ def checked(source: str | Path) -> str:
     if has_password:
         raise SourceError(
             "secret_in_url",
-            f"{plain} was named with a password in it, which others can read on this machine: name it without, and put "
-            "the password where the backend looks for it (docs/remote.md)",
+            sentence(
+                "{plain} was named with a password in it, which others can read on this machine: name it "
+                "without, and put the password where the backend looks for it (docs/remote.md)",
+                plain=plain,
+            ),
         )
     if query:
         raise SourceError(
             "secret_in_url",
-            f"{plain} was named with what stands behind '?' in it, which others can read on this machine: put the "
-            "whole URL into a file, name that with --signed-urls, and name the source without '?' and what follows",
+            sentence(
+                "{plain} was named with what stands behind '?' in it, which others can read on this machine: "
+                "put the whole URL into a file, name that with --signed-urls, and name the source without "
+                "'?' and what follows",
+                plain=plain,
+            ),
         )
     return plain
 
@@ -57,7 +65,12 @@ def signed_urls(path: Path) -> dict[str, str]:
     except OSError as error:
         raise unreadable(str(path), error) from error
     if len(data) > MAX_SIGNED:
-        raise SourceError("too_large", f"{path} has more than {MAX_SIGNED} bytes: name a file of signed URLs")
+        raise SourceError(
+            "too_large",
+            sentence(
+                "{path} has more than {max_signed} bytes: name a file of signed URLs", path=path, max_signed=MAX_SIGNED
+            ),
+        )
     found: dict[str, str] = {}
     for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
         if not line.strip():
@@ -65,7 +78,10 @@ def signed_urls(path: Path) -> dict[str, str]:
         plain, query, has_password = _taken_apart(line.strip()) if is_url(line.strip()) else ("", "", False)
         if not plain.lower().startswith(("http://", "https://")) or not query or has_password:
             raise SourceError(
-                "bad_signed_url", f"line {number} of {path} is no signed URL: https://SERVER/PATH?SIGNATURE"
+                "bad_signed_url",
+                sentence(
+                    "line {number} of {path} is no signed URL: https://SERVER/PATH?SIGNATURE", number=number, path=path
+                ),
             )
         found[plain] = query
     return found

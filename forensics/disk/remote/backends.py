@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from forensics.disk.remote.errors import OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import TIME_LIMIT, Server
+from forensics.language import sentence
 
 T = TypeVar("T")
 
-WITHOUT_EXTRA = "what lies on a server is read with the packages of an extra: pip install 'keymortem[remote]'"
+WITHOUT_EXTRA = sentence("what lies on a server is read with the packages of an extra: pip install 'keymortem[remote]'")
 _KINDS: Mapping[str, tuple[str, str]] = {
     "s3": ("s3", "S3Server"),
     "az": ("azure", "AzureServer"),
@@ -40,9 +41,15 @@ def connect(scheme: str, host: str, signed: Mapping[str, str]) -> Server:
         RemoteError: No server is meant, or the extra is not installed.
     """
     if scheme not in _KINDS:
-        raise RemoteError(f"{scheme}:// is none of the kinds of URLs that are read: {', '.join(SCHEMES)}")
+        raise RemoteError(
+            sentence(
+                "{scheme}:// is none of the kinds of URLs that are read: {names}",
+                scheme=scheme,
+                names=", ".join(SCHEMES),
+            )
+        )
     if not host:
-        raise RemoteError("the URL names no server or bucket: check how it is written")
+        raise RemoteError(sentence("the URL names no server or bucket: check how it is written"))
     module, name = _KINDS[scheme]
     try:
         server = getattr(import_module(f"forensics.disk.remote.{module}"), name)

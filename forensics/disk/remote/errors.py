@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _REFUSED, _GONE, _CHANGED, _BUSY = (401, 403), (404, 410), (412, 416), (408, 425, 429)
@@ -42,15 +43,17 @@ class Reason:
     is_gone: bool = False
 
 
-CHANGED = "it changed on the server while it was read: examine a copy or a snapshot of it, which nobody writes to"
-REFUSED = (
+CHANGED = sentence(
+    "it changed on the server while it was read: examine a copy or a snapshot of it, which nobody writes to"
+)
+REFUSED = sentence(
     "the server refuses to let it be read: check the credentials that its backend takes from its environment or files, "
     "and until when a signed URL holds"
 )
-GONE = "it is not on the server, or no longer: check its name"
-IGNORES_RANGES = "the server sends the whole where a part alone was asked for: copy it here and examine that"
-NO_SIZE = "the server tells no size that a file can have: copy it here and examine that"
-OTHER_BYTES = "the server sends other bytes than those that were asked for: copy it here and examine that"
+GONE = sentence("it is not on the server, or no longer: check its name")
+IGNORES_RANGES = sentence("the server sends the whole where a part alone was asked for: copy it here and examine that")
+NO_SIZE = sentence("the server tells no size that a file can have: copy it here and examine that")
+OTHER_BYTES = sentence("the server sends other bytes than those that were asked for: copy it here and examine that")
 
 
 def why(error: BaseException) -> Reason:
@@ -65,17 +68,19 @@ def why(error: BaseException) -> Reason:
         return Reason(CHANGED)
     if status is not None:
         is_passing = status in _BUSY or status >= 500
-        return Reason(f"the server answers with status {status}", is_passing)
+        return Reason(sentence("the server answers with status {status}", status=status), is_passing)
     name = type(error).__name__
     if isinstance(error, TimeoutError):
-        return Reason("the server does not answer in time", is_passing=True)
+        return Reason(sentence("the server does not answer in time"), is_passing=True)
     if "Credential" in name or "KeyImport" in name or "PermissionDenied" in name:
         return Reason(REFUSED)
     if "HostKey" in name:
-        return Reason("the key of the server is not the one that known_hosts has: make sure which server this is")
+        return Reason(
+            sentence("the key of the server is not the one that known_hosts has: make sure which server this is")
+        )
     if isinstance(error, (OSError, EOFError)) or any(word in name for word in ("Connect", "Disconnect", "Request")):
-        return Reason(f"the connection to the server fails ({name})", is_passing=True)
-    return Reason(f"the request fails ({name})")
+        return Reason(sentence("the connection to the server fails ({name})", name=name), is_passing=True)
+    return Reason(sentence("the request fails ({name})", name=name))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

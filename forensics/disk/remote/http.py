@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, GONE, IGNORES_RANGES, OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, TIME_LIMIT, UNKNOWN_SIZE, Status
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -25,7 +26,7 @@ _NOTHING = re.compile(r"bytes \*/0")
 _REFERENCE = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']([^\"'<>]+)[\"']", re.IGNORECASE)
 _MAX_INDEX = 16 << 20
 """Format: bytes of the page in which a web server lists a folder."""
-_LISTS_NOTHING = "the server does not list its folders"
+_LISTS_NOTHING = sentence("the server does not list its folders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class HttpServer:
                 answer.raise_for_status()
             if url.scheme == "https" and answer.url.scheme != "https":
                 raise RemoteError(
-                    "the server leads to one that does not encrypt: name that itself if it is the right one"
+                    sentence("the server leads to one that does not encrypt: name that itself if it is the right one")
                 )
             if answer.headers.get("Content-Encoding", "identity") != "identity":
                 raise RemoteError(OTHER_BYTES)
@@ -145,8 +146,10 @@ def _version(answer: _Answer) -> str:
     said = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
     if said is None:
         raise RemoteError(
-            "the server tells neither ETag nor Last-Modified, so that a change while it is read would not be seen: "
-            "copy it here and examine that"
+            sentence(
+                "the server tells neither ETag nor Last-Modified, so that a change while it is read would "
+                "not be seen: copy it here and examine that"
+            )
         )
     return said
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.remote.errors import GONE
 from forensics.disk.remote.server import UNKNOWN_SIZE, Status
 from forensics.disk.remote.session import current
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     _Path = Path
@@ -31,7 +32,7 @@ class RemotePath(_Path):
         return f"{scheme}//{'/'.join(rest)}"
 
     def __fspath__(self) -> str:
-        raise OSError(errno.EINVAL, "it lies on a server", str(self))
+        raise OSError(errno.EINVAL, sentence("it lies on a server"), str(self))
 
     @property
     def scheme(self) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from forensics.disk.remote.errors import RemoteError, UnreachableError, why
 from forensics.lack_of_memory import pass_on
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 T = TypeVar("T")
@@ -102,4 +103,10 @@ def persistently(request: Callable[[], T]) -> T:
                 raise RemoteError(reason.message) from None
         if number < MAX_TRIES - 1:
             time.sleep(FIRST_WAIT * 2**number * random.uniform(0.75, 1.25))
-    raise UnreachableError(f"{reason.message}, asked {MAX_TRIES} times: examine it again when it can be reached")
+    raise UnreachableError(
+        sentence(
+            "{message}, asked {max_tries} times: examine it again when it can be reached",
+            message=reason.message,
+            max_tries=MAX_TRIES,
+        )
+    )

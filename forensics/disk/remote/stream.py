@@ -11,6 +11,7 @@ from forensics.disk.remote.path import RemotePath
 from forensics.disk.remote.server import UNKNOWN_SIZE, Status
 from forensics.disk.remote.session import Session, current
 from forensics.disk.sized_stream import SizedStream
+from forensics.language import sentence
 
 
 def open_remote(path: RemotePath, buffering: int = -1) -> BinaryIO:
@@ -27,7 +28,7 @@ def open_remote(path: RemotePath, buffering: int = -1) -> BinaryIO:
     path.stat()
     status = session.status(path, is_whole=True)
     if status is None or status.is_dir:
-        raise IsADirectoryError(21, "it is a folder", str(path))
+        raise IsADirectoryError(21, sentence("it is a folder"), str(path))
     if status.size == UNKNOWN_SIZE:
         raise RemoteError(NO_SIZE)
     file = RemoteFile(session, path, status)

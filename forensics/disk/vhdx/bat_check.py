@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
 from forensics.disk.vhdx import structures as fmt
+from forensics.language import sentence
 
 MAX_CHECKED = 1 << 21
 """Evidence: entries of a VHDX's BAT that are compared with one another when it is opened."""
@@ -46,13 +47,17 @@ def conflicts(
             if start >= region.offset + region.length:
                 break
             if start + sizes.of(index) > region.offset:
-                found[index] = f"{what}, at byte {region.offset} of the file"
+                found[index] = sentence("{what}, at byte {offset} of the file", what=what, offset=region.offset)
     furthest, before = 0, -1
     for place in places:
         start, index = _split(place)
         if start < furthest:
-            found.setdefault(index, f"{_name(before, geometry)}, at byte {start} of the file")
-            found.setdefault(before, f"{_name(index, geometry)}, at byte {start} of the file")
+            found.setdefault(
+                index, sentence("{name}, at byte {start} of the file", name=_name(before, geometry), start=start)
+            )
+            found.setdefault(
+                before, sentence("{name}, at byte {start} of the file", name=_name(index, geometry), start=start)
+            )
         end = start + sizes.of(index)
         if end > furthest:
             furthest, before = end, index
@@ -107,4 +112,8 @@ class _Sizes:
 
 def _name(index: int, geometry: fmt.Geometry) -> str:
     block = block_of(index, geometry)
-    return f"the sector bitmap of block {block}" if _is_bitmap(index, geometry) else f"block {block}"
+    return (
+        sentence("the sector bitmap of block {block}", block=block)
+        if _is_bitmap(index, geometry)
+        else sentence("block {block}", block=block)
+    )

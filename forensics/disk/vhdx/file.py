@@ -19,6 +19,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.vhdx import structures as fmt
 from forensics.disk.vhdx.bat_check import MAX_CHECKED, block_of, conflicts
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from forensics.disk.vhdx.log_replay import Overlay
@@ -72,7 +73,10 @@ class VhdxFile:
             self._parse_metadata(regions.metadata)
             self._conflicts = self._check_bat(regions)
         except FormatError as error:
-            raise SourceError(f"vhdx_{error.kind}", f"{name} cannot be opened as VHDX: {error}") from error
+            raise SourceError(
+                f"vhdx_{error.kind}",
+                sentence("{name} cannot be opened as VHDX: {error}", name=name, error=error),
+            ) from error
 
     def close(self) -> None:
         """Close the file if it belongs to this object."""
@@ -85,8 +89,11 @@ class VhdxFile:
             return
         self._told.add((kind, offset))
         if len(self.problems) == _MAX_PROBLEMS:
-            kind, message = "too_many_problems", f"more than {_MAX_PROBLEMS} things are wrong with this file"
-        self.problems.append(FormatError(kind, offset, f"{self.name}: {message}"))
+            kind, message = (
+                "too_many_problems",
+                sentence("more than {max_problems} things are wrong with this file", max_problems=_MAX_PROBLEMS),
+            )
+        self.problems.append(FormatError(kind, offset, sentence("{name}: {message}", name=self.name, message=message)))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes of the file as the log leaves it; fewer at its end."""
@@ -118,8 +125,14 @@ class VhdxFile:
             raise self._unreadable(
                 "block_beyond_end",
                 block,
-                f"block {block} of the virtual disk (its byte {block * self.geometry.block_size}) should be at byte "
-                f"{entry.offset} of the file, which has {self._file_size} bytes: it is truncated, copy it again",
+                sentence(
+                    "block {block} of the virtual disk (its byte {block2}) should be at byte {offset} of the "
+                    "file, which has {file_size} bytes: it is truncated, copy it again",
+                    block=block,
+                    block2=block * self.geometry.block_size,
+                    offset=entry.offset,
+                    file_size=self._file_size,
+                ),
             )
         return data
 
@@ -134,14 +147,20 @@ class VhdxFile:
         data = self.read_at(entry.offset + start, end - start) if entry.state == fmt.BITMAP_PRESENT else b""
         if len(data) != end - start or entry.offset < fmt.MIB:
             raise self._unreadable(
-                "no_sector_bitmap", block, f"block {block} of the virtual disk has no readable sector bitmap"
+                "no_sector_bitmap",
+                block,
+                sentence("block {block} of the virtual disk has no readable sector bitmap", block=block),
             )
         bits = format(int.from_bytes(data, "little"), f"0{len(data) * 8}b")[::-1]
         return bits[bit % 8 : bit % 8 + count]
 
     def unknown_state(self, block: int, state: int) -> VhdxReadError:
         """Return the error for a block state that is not defined for this kind of disk."""
-        return self._unreadable("bad_block_state", block, f"block {block} of the virtual disk has state {state}")
+        return self._unreadable(
+            "bad_block_state",
+            block,
+            sentence("block {block} of the virtual disk has state {state}", block=block, state=state),
+        )
 
     def _check_bat(self, regions: fmt.RegionTable) -> dict[int, str]:
         """Return what else lies where a BAT entry leads, by its index; each is a problem."""
@@ -155,14 +174,21 @@ class VhdxFile:
             block = block_of(index, self.geometry)
             self.note("shared_block", block * self.geometry.block_size, self._conflict(block, found[index]))
         if entries > MAX_CHECKED:
-            message = f"only the first {MAX_CHECKED} of its {entries} BAT entries were compared with one another"
+            message = sentence(
+                "only the first {max_checked} of its {entries} BAT entries were compared with one another",
+                max_checked=MAX_CHECKED,
+                entries=entries,
+            )
             self.note("too_many", self._bat.offset, message)
         return found
 
     def _conflict(self, block: int, other: str) -> str:
-        return (
-            f"the BAT lets block {block} of the virtual disk (its byte {block * self.geometry.block_size}) lie where "
-            f"there is also {other}: one of them is damaged, and which cannot be told; copy it again"
+        return sentence(
+            "the BAT lets block {block} of the virtual disk (its byte {block2}) lie where there is also "
+            "{other}: one of them is damaged, and which cannot be told; copy it again",
+            block=block,
+            block2=block * self.geometry.block_size,
+            other=other,
         )
 
     def _refuse_conflict(self, index: int, block: int) -> None:
@@ -178,13 +204,15 @@ class VhdxFile:
             data = self._bat_pages[page] = self.read_at(self._bat.offset + page * _BAT_PAGE, _BAT_PAGE)
         if within + 8 > len(data):
             raise self._unreadable(
-                "bat_beyond_end", block, f"the BAT entry of block {block} lies beyond the end of the file"
+                "bat_beyond_end",
+                block,
+                sentence("the BAT entry of block {block} lies beyond the end of the file", block=block),
             )
         return fmt.decode_bat_entry(int.from_bytes(data[within : within + 8], "little"))
 
     def _unreadable(self, kind: str, block: int, message: str) -> VhdxReadError:
         self.note(kind, block * self.geometry.block_size, message)
-        return VhdxReadError(f"{self.name}: {message}")
+        return VhdxReadError(sentence("{name}: {message}", name=self.name, message=message))
 
     def _current_header(self) -> fmt.VhdxHeader:
         """Return the valid header with the higher sequence number."""
@@ -195,7 +223,13 @@ class VhdxFile:
                 headers.append(fmt.parse_header(self.read_at(offset, fmt.HEADER_SIZE)))
             except FormatError as error:
                 errors.append(error)
-                self.note(error.kind, offset, f"the header at byte {offset} is not used: {error.message}")
+                self.note(
+                    error.kind,
+                    offset,
+                    sentence(
+                        "the header at byte {offset} is not used: {message}", offset=offset, message=error.message
+                    ),
+                )
         if not headers:
             raise errors[0]
         return max(headers, key=lambda header: header.sequence)
@@ -207,17 +241,24 @@ class VhdxFile:
         header = self.header
         try:
             if header.log_length > fmt.MAX_LOG or header.log_length % fmt.LOG_SECTOR or header.log_offset < fmt.MIB:
-                raise FormatError("bad_log", header.log_offset, f"a log of {header.log_length} bytes is not replayed")
+                raise FormatError(
+                    "bad_log",
+                    header.log_offset,
+                    sentence("a log of {log_length} bytes is not replayed", log_length=header.log_length),
+                )
             ring = self.read_at(header.log_offset, header.log_length)
             if len(ring) != header.log_length:
-                raise FormatError("truncated", header.log_offset, "the log lies beyond the end of the file")
+                raise FormatError("truncated", header.log_offset, sentence("the log lies beyond the end of the file"))
             replay = replay_log(ring, header.log_guid)
         except FormatError as error:
             self.note(
                 "log_not_replayed",
                 header.log_offset,
-                "the disk was not closed and its log cannot be replayed, so it reads as it stood before its last "
-                f"changes and may contradict itself: {error.message}",
+                sentence(
+                    "the disk was not closed and its log cannot be replayed, so it reads as it stood before its "
+                    "last changes and may contradict itself: {message}",
+                    message=error.message,
+                ),
             )
             return
         self._overlay = replay.overlay
@@ -225,7 +266,11 @@ class VhdxFile:
             self.note(
                 "truncated",
                 self._file_size,
-                f"the file is truncated: it has {self._file_size} bytes and had {replay.flushed_file_offset} at least",
+                sentence(
+                    "the file is truncated: it has {file_size} bytes and had {flushed_file_offset} at least",
+                    file_size=self._file_size,
+                    flushed_file_offset=replay.flushed_file_offset,
+                ),
             )
         else:
             self._size = max(self._size, replay.last_file_offset)
@@ -240,7 +285,13 @@ class VhdxFile:
                 if error.kind == "unknown_required":
                     raise
                 first = first or error
-                self.note(error.kind, offset, f"the region table at byte {offset} is not used: {error.message}")
+                self.note(
+                    error.kind,
+                    offset,
+                    sentence(
+                        "the region table at byte {offset} is not used: {message}", offset=offset, message=error.message
+                    ),
+                )
         assert first is not None
         raise first
 
@@ -250,23 +301,28 @@ class VhdxFile:
 
         def item(guid: UUID, what: str) -> bytes:
             if guid not in items:
-                raise FormatError("missing_item", region.offset, f"the metadata lacks {what}")
+                raise FormatError("missing_item", region.offset, sentence("the metadata lacks {what}", what=what))
             where = items[guid]
             return self.read_at(region.offset + where.offset, where.length)
 
-        self.parameters = fmt.parse_file_parameters(item(fmt.FILE_PARAMETERS, "the file parameters"))
-        sector_size = fmt.parse_sector_size(item(fmt.LOGICAL_SECTOR_SIZE, "the logical sector size"))
-        disk_size = fmt.parse_disk_size(item(fmt.VIRTUAL_DISK_SIZE, "the virtual disk size"), sector_size)
+        self.parameters = fmt.parse_file_parameters(item(fmt.FILE_PARAMETERS, sentence("the file parameters")))
+        sector_size = fmt.parse_sector_size(item(fmt.LOGICAL_SECTOR_SIZE, sentence("the logical sector size")))
+        disk_size = fmt.parse_disk_size(item(fmt.VIRTUAL_DISK_SIZE, sentence("the virtual disk size")), sector_size)
         self.geometry = fmt.Geometry(disk_size, self.parameters.block_size, sector_size)
         self.locator: fmt.ParentLocator | None = None
         if self.parameters.has_parent:
-            self.locator = fmt.parse_parent_locator(item(fmt.PARENT_LOCATOR, "the parent locator"))
+            self.locator = fmt.parse_parent_locator(item(fmt.PARENT_LOCATOR, sentence("the parent locator")))
         entries = self.geometry.bat_entries(self.parameters.has_parent)
         if entries * 8 > self._bat.length:
             raise FormatError(
                 "bad_length",
                 self._bat.offset,
-                f"the BAT has {self._bat.length} bytes, a disk of {disk_size} bytes needs {entries * 8}",
+                sentence(
+                    "the BAT has {length} bytes, a disk of {disk_size} bytes needs {entries}",
+                    length=self._bat.length,
+                    disk_size=disk_size,
+                    entries=entries * 8,
+                ),
             )
 
 

@@ -14,6 +14,7 @@ from forensics.disk.vhdx.crc32c import checksum_holds
 from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _HEADER = 64
@@ -76,7 +77,7 @@ def parse_log_entry_header(data: bytes) -> LogEntryHeader:
     """Parse the start of a log entry (64 bytes are enough); the checksum is not looked at."""
     cursor = Cursor(data)
     if cursor.take(4, "log entry signature") != b"loge":
-        raise FormatError("bad_magic", 0, "a log entry starts with 'loge'")
+        raise FormatError("bad_magic", 0, sentence("a log entry starts with 'loge'"))
     cursor.take(4, "checksum")
     length, tail, sequence = cursor.u32("length"), cursor.u32("tail"), cursor.u64("sequence number")
     descriptors = cursor.u32("descriptor count")
@@ -91,9 +92,17 @@ def parse_log_entry_header(data: bytes) -> LogEntryHeader:
         last_file_offset=cursor.u64(),
     )
     if sequence == 0:
-        raise FormatError("bad_sequence", 16, "a log entry's sequence number is not zero")
+        raise FormatError("bad_sequence", 16, sentence("a log entry's sequence number is not zero"))
     if length % LOG_SECTOR or length < header.descriptor_sectors * LOG_SECTOR or tail % LOG_SECTOR:
-        raise FormatError("bad_length", 8, f"a log entry of {length} bytes cannot hold {descriptors} descriptors")
+        raise FormatError(
+            "bad_length",
+            8,
+            sentence(
+                "a log entry of {length} bytes cannot hold {descriptors} descriptors",
+                length=length,
+                descriptors=descriptors,
+            ),
+        )
     return header
 
 
@@ -108,9 +117,13 @@ def parse_log_entry(data: bytes) -> LogEntry:
     """
     header = parse_log_entry_header(data)
     if len(data) != header.length:
-        raise FormatError("truncated", len(data), f"a log entry of {header.length} bytes has {len(data)}")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("a log entry of {length} bytes has {count}", length=header.length, count=len(data)),
+        )
     if not checksum_holds(data):
-        raise FormatError("bad_checksum", 4, "the checksum of the log entry is wrong")
+        raise FormatError("bad_checksum", 4, sentence("the checksum of the log entry is wrong"))
     writes = []
     sector = header.descriptor_sectors * LOG_SECTOR
     for at in range(_HEADER, _HEADER + header.descriptors * _DESCRIPTOR, _DESCRIPTOR):
@@ -126,20 +139,24 @@ def _parse_descriptor(data: bytes, at: int, sector: int, sequence: int) -> LogWr
     cursor = Cursor(data, at)
     kind = cursor.take(4, "descriptor signature")
     if kind not in (b"desc", b"zero"):
-        raise FormatError("bad_magic", at, "a log descriptor starts with 'desc' or 'zero'")
+        raise FormatError("bad_magic", at, sentence("a log descriptor starts with 'desc' or 'zero'"))
     trailing = cursor.take(4, "trailing bytes")
     leading = cursor.take(8, "leading bytes or zero length")
     offset, own_sequence = cursor.u64("file offset"), cursor.u64("sequence number")
     if own_sequence != sequence:
-        raise FormatError("bad_sequence", at + 24, "a log descriptor belongs to another entry")
+        raise FormatError("bad_sequence", at + 24, sentence("a log descriptor belongs to another entry"))
     length = LOG_SECTOR if kind == b"desc" else int.from_bytes(leading, "little")
     if offset % LOG_SECTOR or length % LOG_SECTOR or offset + length >= 1 << 63:
-        raise FormatError("bad_offset", at + 16, f"a log descriptor writes {length} bytes at {offset}")
+        raise FormatError(
+            "bad_offset",
+            at + 16,
+            sentence("a log descriptor writes {length} bytes at {offset}", length=length, offset=offset),
+        )
     if kind == b"zero":
         return LogWrite(offset, length, None)
     if sector + LOG_SECTOR > len(data):
-        raise FormatError("truncated", at, "a log descriptor has no data sector")
+        raise FormatError("truncated", at, sentence("a log descriptor has no data sector"))
     magic, high, middle, low = _DATA.unpack_from(data, sector)
     if magic != b"data" or high << 32 | low != sequence:
-        raise FormatError("bad_magic", sector, "a log data sector belongs to another entry")
+        raise FormatError("bad_magic", sector, sentence("a log data sector belongs to another entry"))
     return LogWrite(offset, LOG_SECTOR, leading + middle + trailing)

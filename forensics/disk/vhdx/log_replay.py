@@ -12,6 +12,7 @@ from uuid import UUID
 from forensics.disk.vhdx.log_entry import LogEntry, LogEntryHeader, LogWrite, parse_log_entry, parse_log_entry_header
 from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _MAX_WRITES = 1 << 16
@@ -98,7 +99,11 @@ def replay_log(ring: bytes, log_guid: UUID) -> Replay:
         for write in entry.writes:
             overlay.write(write)
             if len(overlay) > _MAX_WRITES:
-                raise FormatError("log_too_large", 0, f"the log holds more than {_MAX_WRITES} separate writes")
+                raise FormatError(
+                    "log_too_large",
+                    0,
+                    sentence("the log holds more than {max_writes} separate writes", max_writes=_MAX_WRITES),
+                )
     last = sequence[-1].header
     return Replay(overlay, len(sequence), last.flushed_file_offset, last.last_file_offset)
 
@@ -164,7 +169,7 @@ def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> list
             run.append(previous[run[-1]])
         if run[-1] == candidates[head].tail:
             return [valid for offset in reversed(run) if (valid := entry(offset)) is not None]
-    raise FormatError("no_active_sequence", 0, "the log holds no complete sequence of valid entries")
+    raise FormatError("no_active_sequence", 0, sentence("the log holds no complete sequence of valid entries"))
 
 
 def _part(write: LogWrite, start: int, end: int) -> LogWrite:

@@ -17,6 +17,7 @@ from forensics.disk.lineage import with_identity
 from forensics.disk.places import not_listed, place_of
 from forensics.disk.vhdx.file import VhdxFile
 from forensics.disk.vhdx.structures import ParentLocator
+from forensics.language import joined, sentence
 
 ParentCandidate = tuple[str, Callable[[], BinaryIO]]
 """A file that may be the parent: its name, and what opens it (raises SourceError or OSError)."""
@@ -79,20 +80,35 @@ def check_parent(child: VhdxFile, parent: VhdxFile) -> None:
     if actual not in (locator.linkage, locator.linkage2):
         raise SourceError(
             "wrong_parent",
-            f"{parent.name} is not the parent of {child.name}, or was changed after the child was made: its "
-            f"DataWriteGuid is {{{actual}}}, the child needs {expected_guids(locator)}. Put the right parent beside "
-            "the child.",
+            sentence(
+                "{name} is not the parent of {child_name}, or was changed after the child was made: its "
+                "DataWriteGuid is {{{actual}}}, the child needs {expected_guids}. Put the right parent "
+                "beside the child.",
+                name=parent.name,
+                child_name=child.name,
+                actual=actual,
+                expected_guids=expected_guids(locator),
+            ),
         )
     for what, of_child, of_parent in (
-        ("size", child.geometry.disk_size, parent.geometry.disk_size),
-        ("sector size", child.geometry.sector_size, parent.geometry.sector_size),
+        (sentence("size"), child.geometry.disk_size, parent.geometry.disk_size),
+        (sentence("sector size"), child.geometry.sector_size, parent.geometry.sector_size),
     ):
         if of_child != of_parent:
             raise SourceError(
                 "wrong_parent",
-                f"{parent.name} (DataWriteGuid {{{actual}}}) does not fit {child.name}, which needs "
-                f"{expected_guids(locator)}: the {what} of the parent's disk is {of_parent} bytes, that of the "
-                f"child's {of_child}.",
+                sentence(
+                    "{name} (DataWriteGuid {{{actual}}}) does not fit {child_name}, which needs "
+                    "{expected_guids}: the {what} of the parent's disk is {of_parent} bytes, that of the child's "
+                    "{of_child}.",
+                    name=parent.name,
+                    actual=actual,
+                    child_name=child.name,
+                    expected_guids=expected_guids(locator),
+                    what=what,
+                    of_parent=of_parent,
+                    of_child=of_child,
+                ),
             )
 
 
@@ -101,13 +117,24 @@ def missing_parent(child: VhdxFile) -> SourceError:
     locator = child.locator
     assert locator is not None
     paths = [locator.relative_path, locator.absolute_win32_path, locator.volume_path]
-    named = " or ".join(repr(path) for path in paths if path) or "no path at all"
+    named = " or ".join(repr(path) for path in paths if path) or sentence("no path at all")
     why = not_listed(place_of(child.name))
-    put = "Put the parent beside the child." if why is None else f"What lies beside it is not known: {why}; name both."
+    put = (
+        sentence("Put the parent beside the child.")
+        if why is None
+        else sentence("What lies beside it is not known: {why}; name both.", why=why)
+    )
     return SourceError(
         "missing_parent",
-        f"{child.name} (DataWriteGuid {{{child.header.data_write_guid}}}) is a differencing disk and its parent, with "
-        f"DataWriteGuid {expected_guids(locator)}, was not found; the child names it {named}. {put}",
+        sentence(
+            "{name} (DataWriteGuid {{{data_write_guid}}}) is a differencing disk and its parent, with "
+            "DataWriteGuid {expected_guids}, was not found; the child names it {named}. {put}",
+            name=child.name,
+            data_write_guid=child.header.data_write_guid,
+            expected_guids=expected_guids(locator),
+            named=named,
+            put=put,
+        ),
     )
 
 
@@ -117,8 +144,13 @@ def no_parent(child: VhdxFile, tried: Sequence[SourceError]) -> SourceError:
         return missing_parent(child)
     if len(tried) == 1:
         return tried[0]
-    found = " ".join(f"({number}) {error.message}" for number, error in enumerate(tried, 1))
-    return SourceError(tried[0].kind, f"none of the files that may be the parent of {child.name} is it: {found}")
+    found = joined(
+        sentence("({number}) {message}", number=number, message=error.message) for number, error in enumerate(tried, 1)
+    )
+    return SourceError(
+        tried[0].kind,
+        sentence("none of the files that may be the parent of {name} is it: {found}", name=child.name, found=found),
+    )
 
 
 def expected_guids(locator: ParentLocator) -> str:

@@ -22,6 +22,7 @@ from forensics.disk.vhdx import structures as fmt
 from forensics.disk.vhdx.file import VhdxFile, VhdxReadError, file_name
 from forensics.disk.vhdx.parent import ParentCandidate, ParentResolver, check_parent, find_beside, no_parent
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 __all__ = ["MAX_CHAIN", "ParentResolver", "VhdxReadError", "VhdxStream", "open_vhdx"]
 
@@ -132,7 +133,10 @@ def open_vhdx(
             chain.append(_open_file(source, name or file_name(source), owned=False))
         while (locator := chain[-1].locator) is not None:
             if len(chain) == MAX_CHAIN:
-                raise SourceError("chain_too_long", f"{chain[0].name} has more than {MAX_CHAIN - 1} parents")
+                raise SourceError(
+                    "chain_too_long",
+                    sentence("{name} has more than {max_chain} parents", name=chain[0].name, max_chain=MAX_CHAIN - 1),
+                )
             candidates = resolve_parent(chain[-1].name, locator) if resolve_parent else ()
             chain.append(_open_parent(chain, candidates))
         return VhdxStream(chain)
@@ -140,7 +144,10 @@ def open_vhdx(
         for file in chain:
             file.close()
         if isinstance(error, OSError):
-            raise SourceError("unreadable", f"{source} or a parent of it cannot be read: {error}") from error
+            raise SourceError(
+                "unreadable",
+                sentence("{source} or a parent of it cannot be read: {error}", source=source, error=error),
+            ) from error
         raise
 
 
@@ -159,7 +166,11 @@ def _open_parent(chain: list[VhdxFile], candidates: Iterable[ParentCandidate]) -
     tried: list[SourceError] = []
     for name, opener in candidates:
         if any(file.name == name for file in chain):
-            tried.append(SourceError("wrong_parent", f"{name} cannot be its own parent, nor that of its parent"))
+            tried.append(
+                SourceError(
+                    "wrong_parent", sentence("{name} cannot be its own parent, nor that of its parent", name=name)
+                )
+            )
             continue
         try:
             parent = _open_file(opener(), name, owned=True)
@@ -167,7 +178,12 @@ def _open_parent(chain: list[VhdxFile], candidates: Iterable[ParentCandidate]) -
             tried.append(error)
             continue
         except OSError as error:
-            tried.append(SourceError("unreadable", f"{name} cannot be read: {error.strerror or error}"))
+            tried.append(
+                SourceError(
+                    "unreadable",
+                    sentence("{name} cannot be read: {strerror}", name=name, strerror=error.strerror or error),
+                )
+            )
             continue
         try:
             check_parent(child, parent)

@@ -15,6 +15,7 @@ from uuid import UUID
 from forensics.disk.vhdx.crc32c import checksum_holds
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MIB = 1 << 20
@@ -189,14 +190,14 @@ class Geometry:
 def parse_file_identifier(data: bytes) -> None:
     """Check the first eight bytes of a file; raises FormatError when it is not a VHDX file."""
     if data[:8] != SIGNATURE:
-        raise FormatError("bad_magic", 0, "a VHDX file starts with 'vhdxfile'")
+        raise FormatError("bad_magic", 0, sentence("a VHDX file starts with 'vhdxfile'"))
 
 
 def parse_header(data: bytes) -> VhdxHeader:
     """Parse one header (4 KiB); raises FormatError when its checksum is wrong or its version is not 1."""
     cursor = Cursor(data)
     if cursor.take(4, "header signature") != b"head":
-        raise FormatError("bad_magic", 0, "a VHDX header starts with 'head'")
+        raise FormatError("bad_magic", 0, sentence("a VHDX header starts with 'head'"))
     _require_length(data, HEADER_SIZE, "VHDX header")
     _require_checksum(data, "VHDX header")
     cursor.take(4, "checksum")
@@ -205,9 +206,15 @@ def parse_header(data: bytes) -> VhdxHeader:
     log_version, version = cursor.u16("log version"), cursor.u16("version")
     log_length, log_offset = cursor.u32("log length"), cursor.u64("log offset")
     if version != 1:
-        raise FormatError("unknown_version", 66, f"VHDX version {version} is not known, only 1 is")
+        raise FormatError(
+            "unknown_version", 66, sentence("VHDX version {version} is not known, only 1 is", version=version)
+        )
     if log_version != 0 and log != NO_GUID:
-        raise FormatError("unknown_version", 64, f"VHDX log version {log_version} is not known, only 0 is")
+        raise FormatError(
+            "unknown_version",
+            64,
+            sentence("VHDX log version {log_version} is not known, only 0 is", log_version=log_version),
+        )
     return VhdxHeader(sequence, file_write, data_write, log, log_offset, log_length)
 
 
@@ -215,13 +222,21 @@ def parse_region_table(data: bytes) -> RegionTable:
     """Parse a region table (64 KiB); an unknown region that is required is a FormatError ``unknown_required``."""
     cursor = Cursor(data)
     if cursor.take(4, "region table signature") != b"regi":
-        raise FormatError("bad_magic", 0, "a VHDX region table starts with 'regi'")
-    _require_length(data, REGION_TABLE_SIZE, "VHDX region table")
-    _require_checksum(data, "VHDX region table")
+        raise FormatError("bad_magic", 0, sentence("a VHDX region table starts with 'regi'"))
+    _require_length(data, REGION_TABLE_SIZE, sentence("VHDX region table"))
+    _require_checksum(data, sentence("VHDX region table"))
     cursor.take(4, "checksum")
     count = cursor.u32("entry count")
     if count > _MAX_ENTRIES:
-        raise FormatError("bad_count", 8, f"a region table holds at most {_MAX_ENTRIES} entries, this one says {count}")
+        raise FormatError(
+            "bad_count",
+            8,
+            sentence(
+                "a region table holds at most {max_entries} entries, this one says {count}",
+                max_entries=_MAX_ENTRIES,
+                count=count,
+            ),
+        )
     cursor.take(4, "reserved")
     found: dict[UUID, Region] = {}
     for _ in range(count):
@@ -229,15 +244,21 @@ def parse_region_table(data: bytes) -> RegionTable:
         guid, offset, length, flags = cursor.guid(), cursor.u64(), cursor.u32(), cursor.u32()
         if guid not in (BAT_REGION, METADATA_REGION):
             if flags & 1:
-                raise FormatError("unknown_required", at, f"required region {{{guid}}} is not known")
+                raise FormatError(
+                    "unknown_required", at, sentence("required region {{{guid}}} is not known", guid=guid)
+                )
             continue
         if guid in found:
-            raise FormatError("duplicate", at, f"region {{{guid}}} is listed twice")
+            raise FormatError("duplicate", at, sentence("region {{{guid}}} is listed twice", guid=guid))
         if offset < MIB or offset % MIB or offset >= 1 << 63 or length == 0 or length % MIB:
-            raise FormatError("bad_region", at, f"region at {offset} of {length} bytes is not aligned to 1 MiB")
+            raise FormatError(
+                "bad_region",
+                at,
+                sentence("region at {offset} of {length} bytes is not aligned to 1 MiB", offset=offset, length=length),
+            )
         found[guid] = Region(offset, length)
     if len(found) != 2:
-        raise FormatError("missing_region", 8, "the region table lacks the BAT or the metadata region")
+        raise FormatError("missing_region", 8, sentence("the region table lacks the BAT or the metadata region"))
     return RegionTable(found[BAT_REGION], found[METADATA_REGION])
 
 
@@ -245,11 +266,19 @@ def parse_metadata_table(data: bytes, region_length: int) -> dict[UUID, Region]:
     """Parse the metadata table (64 KiB); offsets in the result count from the start of the metadata region."""
     cursor = Cursor(data)
     if cursor.take(8, "metadata signature") != b"metadata":
-        raise FormatError("bad_magic", 0, "a VHDX metadata table starts with 'metadata'")
+        raise FormatError("bad_magic", 0, sentence("a VHDX metadata table starts with 'metadata'"))
     cursor.take(2, "reserved")
     count = cursor.u16("entry count")
     if count > _MAX_ENTRIES:
-        raise FormatError("bad_count", 10, f"a metadata table holds at most {_MAX_ENTRIES} entries, not {count}")
+        raise FormatError(
+            "bad_count",
+            10,
+            sentence(
+                "a metadata table holds at most {max_entries} entries, not {count}",
+                max_entries=_MAX_ENTRIES,
+                count=count,
+            ),
+        )
     cursor.take(20, "reserved")
     items: dict[UUID, Region] = {}
     for _ in range(count):
@@ -259,12 +288,14 @@ def parse_metadata_table(data: bytes, region_length: int) -> dict[UUID, Region]:
         is_user, is_required = flags & 1, flags & 4
         if is_user or guid not in _KNOWN_ITEMS:
             if is_required:
-                raise FormatError("unknown_required", at, f"required metadata item {{{guid}}} is not known")
+                raise FormatError(
+                    "unknown_required", at, sentence("required metadata item {{{guid}}} is not known", guid=guid)
+                )
             continue
         if guid in items:
-            raise FormatError("duplicate", at, f"metadata item {{{guid}}} is listed twice")
+            raise FormatError("duplicate", at, sentence("metadata item {{{guid}}} is listed twice", guid=guid))
         if offset < METADATA_TABLE_SIZE or length > _MAX_ITEM or offset + length > region_length:
-            raise FormatError("bad_length", at, f"metadata item {{{guid}}} lies outside its region")
+            raise FormatError("bad_length", at, sentence("metadata item {{{guid}}} lies outside its region", guid=guid))
         items[guid] = Region(offset, length)
     return items
 
@@ -274,7 +305,11 @@ def parse_file_parameters(data: bytes) -> FileParameters:
     cursor = Cursor(data)
     block_size, flags = cursor.u32("block size"), cursor.u32("flags")
     if not _MIN_BLOCK <= block_size <= _MAX_BLOCK or block_size & block_size - 1:
-        raise FormatError("bad_block_size", 0, f"block size {block_size} is not a power of two from 1 to 256 MiB")
+        raise FormatError(
+            "bad_block_size",
+            0,
+            sentence("block size {block_size} is not a power of two from 1 to 256 MiB", block_size=block_size),
+        )
     return FileParameters(block_size, bool(flags & 1), bool(flags & 2))
 
 
@@ -282,7 +317,9 @@ def parse_disk_size(data: bytes, sector_size: int) -> int:
     """Parse the virtual disk size item (8 bytes)."""
     size = Cursor(data).u64("virtual disk size")
     if not 0 < size <= _MAX_DISK or size % sector_size:
-        raise FormatError("bad_disk_size", 0, f"virtual disk size {size} is not whole sectors up to 64 TiB")
+        raise FormatError(
+            "bad_disk_size", 0, sentence("virtual disk size {size} is not whole sectors up to 64 TiB", size=size)
+        )
     return size
 
 
@@ -290,7 +327,7 @@ def parse_sector_size(data: bytes) -> int:
     """Parse a sector size item (4 bytes)."""
     size = Cursor(data).u32("sector size")
     if size not in (512, 4096):
-        raise FormatError("bad_sector_size", 0, f"sector size {size} is neither 512 nor 4096")
+        raise FormatError("bad_sector_size", 0, sentence("sector size {size} is neither 512 nor 4096", size=size))
     return size
 
 
@@ -299,7 +336,9 @@ def parse_parent_locator(data: bytes) -> ParentLocator:
     cursor = Cursor(data)
     kind = cursor.guid("locator type")
     if kind != VHDX_PARENT_LOCATOR_TYPE:
-        raise FormatError("unknown_locator", 0, f"parent locator type {{{kind}}} is not that of a VHDX parent")
+        raise FormatError(
+            "unknown_locator", 0, sentence("parent locator type {{{kind}}} is not that of a VHDX parent", kind=kind)
+        )
     cursor.take(2, "reserved")
     count = cursor.u16("key count")
     texts: dict[str, str] = {}
@@ -310,11 +349,11 @@ def parse_parent_locator(data: bytes) -> ParentLocator:
         key_length, value_length = cursor.u16(), cursor.u16()
         budget -= key_length + value_length
         if budget < 0:
-            raise FormatError("bad_length", at, "the texts of the parent locator are longer than the locator")
+            raise FormatError("bad_length", at, sentence("the texts of the parent locator are longer than the locator"))
         key = Cursor(data, key_offset).utf16(key_length, "parent locator key")
         texts[key] = Cursor(data, value_offset).utf16(value_length, f"parent locator value of {key!r}")
     if "parent_linkage" not in texts:
-        raise FormatError("missing_item", 18, "the parent locator has no parent_linkage")
+        raise FormatError("missing_item", 18, sentence("the parent locator has no parent_linkage"))
     linkage2 = _guid_of_text(texts["parent_linkage2"]) if "parent_linkage2" in texts else None
     return ParentLocator(
         linkage=_guid_of_text(texts["parent_linkage"]),
@@ -334,14 +373,20 @@ def _guid_of_text(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise FormatError("bad_guid", 0, f"{text[:64]!r} in the parent locator is not a GUID") from error
+        raise FormatError(
+            "bad_guid", 0, sentence("{text!r} in the parent locator is not a GUID", text=text[:64])
+        ) from error
 
 
 def _require_length(data: bytes, length: int, what: str) -> None:
     if len(data) != length:
-        raise FormatError("truncated", len(data), f"a {what} has {length} bytes, not {len(data)}")
+        raise FormatError(
+            "truncated",
+            len(data),
+            sentence("a {what} has {length} bytes, not {count}", what=what, length=length, count=len(data)),
+        )
 
 
 def _require_checksum(data: bytes, what: str) -> None:
     if not checksum_holds(data):
-        raise FormatError("bad_checksum", 4, f"the checksum of the {what} is wrong")
+        raise FormatError("bad_checksum", 4, sentence("the checksum of the {what} is wrong", what=what))

@@ -14,13 +14,14 @@ from typing import BinaryIO
 from forensics.disk.tree import NotObtained
 from forensics.disk.wim.decoders import decoder_of, is_chunk_size
 from forensics.disk.wim.structures import COMPRESSED, METHODS, NONE, SOLID, Resource
+from forensics.language import sentence
 
 MAX_SIZE = 1 << 40
 """Format: bytes that one resource of a WIM unpacks to."""
 _SPANNED = 0x08
 _SOLID_HEADER = struct.Struct("<QII")
 _STORED_CHUNK = 1 << 20
-_DAMAGED = "the WIM is damaged there, which says nothing about the file itself"
+_DAMAGED = sentence("the WIM is damaged there, which says nothing about the file itself")
 
 
 class Chunks:
@@ -44,9 +45,14 @@ class Chunks:
 
     def __init__(self, file: BinaryIO, length: int, resource: Resource, method: int, chunk_size: int) -> None:
         if resource.offset + resource.stored > length:
-            raise NotObtained(f"a part of it lies beyond the end of the WIM, which has {length} bytes: it is truncated")
+            raise NotObtained(
+                sentence(
+                    "a part of it lies beyond the end of the WIM, which has {length} bytes: it is truncated",
+                    length=length,
+                )
+            )
         if resource.flags & _SPANNED:
-            raise NotObtained("goes on in another file of the WIM, which is not read: export it to one file")
+            raise NotObtained(sentence("goes on in another file of the WIM, which is not read: export it to one file"))
         self._file = file
         self._at = resource.offset
         self._end = resource.offset + resource.stored
@@ -59,7 +65,7 @@ class Chunks:
             self._starts = self._offsets()
         else:
             if resource.size != resource.stored:
-                raise NotObtained(f"{_DAMAGED}: it says two sizes of what is not compressed")
+                raise NotObtained(sentence("{damaged}: it says two sizes of what is not compressed", damaged=_DAMAGED))
             self.size, self.chunk_size, self.method = resource.size, _STORED_CHUNK, NONE
             self._starts = range(self._at, self._end + _STORED_CHUNK, _STORED_CHUNK)
 
@@ -71,7 +77,7 @@ class Chunks:
         size = min(self.chunk_size, self.size - number * self.chunk_size)
         start, end = self._starts[number], min(self._starts[number + 1], self._end)
         if not 0 < end - start <= size:
-            raise NotObtained(f"{_DAMAGED}: a chunk of it has {end - start} bytes")
+            raise NotObtained(sentence("{damaged}: a chunk of it has {end} bytes", damaged=_DAMAGED, end=end - start))
         data = self._read(start, end - start)
         if len(data) == size:
             return data
@@ -82,22 +88,32 @@ class Chunks:
             self._file.seek(at)
             data = self._file.read(count)
         except OSError as error:
-            raise NotObtained(f"the WIM cannot be read there: {error.strerror or error}") from error
+            raise NotObtained(
+                sentence("the WIM cannot be read there: {strerror}", strerror=error.strerror or error)
+            ) from error
         if len(data) < count:
-            raise NotObtained(f"{_DAMAGED}: it ends there")
+            raise NotObtained(sentence("{damaged}: it ends there", damaged=_DAMAGED))
         return data
 
     def _check(self) -> None:
         if not 0 <= self.size <= MAX_SIZE:
-            raise NotObtained(f"{_DAMAGED}: a size of {self.size} bytes")
+            raise NotObtained(sentence("{damaged}: a size of {size} bytes", damaged=_DAMAGED, size=self.size))
         if not is_chunk_size(self.method, self.chunk_size):
-            name = METHODS[self.method] if self.method < len(METHODS) else f"method {self.method}"
-            raise NotObtained(f"compressed with {name} in chunks of {self.chunk_size} bytes, which is not read")
+            name = (
+                METHODS[self.method] if self.method < len(METHODS) else sentence("method {method}", method=self.method)
+            )
+            raise NotObtained(
+                sentence(
+                    "compressed with {name} in chunks of {chunk_size} bytes, which is not read",
+                    name=name,
+                    chunk_size=self.chunk_size,
+                )
+            )
 
     def _table(self, count: int, width: int) -> tuple[int, ...]:
         """Read the chunk table, which stands before the chunks."""
         if count * width > self._end - self._at:
-            raise NotObtained(f"{_DAMAGED}: its table of chunks is larger than it")
+            raise NotObtained(sentence("{damaged}: its table of chunks is larger than it", damaged=_DAMAGED))
         table = self._read(self._at, count * width)
         self._at += len(table)
         return struct.unpack(f"<{count}{'Q' if width == 8 else 'I'}", table)

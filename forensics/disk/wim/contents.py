@@ -17,6 +17,7 @@ from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import NotObtained
 from forensics.disk.wim.chunks import Chunks, pieces
 from forensics.disk.wim.structures import COMPRESSED, SOLID, Blob, Resource
+from forensics.language import sentence
 
 _IN_MEMORY = 64 << 20
 _MOST_CHECKED = 1 << 30
@@ -29,7 +30,6 @@ _MOST_TABLES = 64
 """Work: tables of chunks that are kept in memory."""
 _LEAST_KEPT = 1 << 20
 """Work: bytes of a chunk that is kept once it was unpacked; smaller ones are unpacked again."""
-NO_ROOM = "no room to unpack it in {}: make room there, or set TMPDIR to a folder that has some"
 
 
 class _KeptChunks:
@@ -115,10 +115,10 @@ class WimContents:
         """
         chunks = self.chunks(resource)
         if chunks.size > most:
-            raise NotObtained(f"{chunks.size} bytes; at most {most} are expected here")
+            raise NotObtained(sentence("{size} bytes; at most {most} are expected here", size=chunks.size, most=most))
         data = b"".join(chunks.unpack(number) for number in range(len(chunks)))
         if digest is not None and hashlib.sha1(data, usedforsecurity=False).digest() != digest:
-            raise NotObtained("the WIM is damaged there: its SHA-1 does not fit")
+            raise NotObtained(sentence("the WIM is damaged there: its SHA-1 does not fit"))
         return data
 
     def open(self, blob: Blob, digest: bytes) -> BinaryIO:
@@ -145,7 +145,9 @@ class WimContents:
             target.seek(0)
             if summed.digest() != digest:
                 raise NotObtained(
-                    "its SHA-1 does not fit: the WIM is damaged there, which says nothing about the file itself"
+                    sentence(
+                        "its SHA-1 does not fit: the WIM is damaged there, which says nothing about the file itself"
+                    )
                 )
         except OSError as error:
             target.close()
@@ -161,7 +163,7 @@ class WimContents:
             assert isinstance(blob.resource, Resource)
             chunks = self.chunks(blob.resource)
             if chunks.size != blob.size:
-                raise NotObtained("the WIM is damaged there: two sizes of one content")
+                raise NotObtained(sentence("the WIM is damaged there: two sizes of one content"))
             for number, part in pieces(chunks, at, size):
                 yield self._chunk(blob.resource, chunks, number, part)
             return
@@ -175,7 +177,7 @@ class WimContents:
                 start = min(end, chunks.size)
             start, end = start - chunks.size, end - chunks.size
         if start < end:
-            raise NotObtained("the WIM is damaged there: it lies beyond the end of what should hold it")
+            raise NotObtained(sentence("the WIM is damaged there: it lies beyond the end of what should hold it"))
 
     def _chunk(self, resource: Resource, chunks: Chunks, number: int, part: slice) -> bytes:
         if not resource.flags & (COMPRESSED | SOLID) or chunks.chunk_size < _LEAST_KEPT:
@@ -208,5 +210,12 @@ class _LargeContent(AlignedStream):
 
 def _no_room(error: OSError) -> NotObtained:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NotObtained(NO_ROOM.format(tempfile.gettempdir()))
-    return NotObtained(f"the folder to unpack it in cannot be used: {error.strerror or error}")
+        return NotObtained(
+            sentence(
+                "no room to unpack it in {where}: make room there, or set TMPDIR to a folder that has some",
+                where=tempfile.gettempdir(),
+            )
+        )
+    return NotObtained(
+        sentence("the folder to unpack it in cannot be used: {strerror}", strerror=error.strerror or error)
+    )

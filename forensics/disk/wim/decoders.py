@@ -18,6 +18,7 @@ from functools import cache, lru_cache
 
 from forensics.disk.tree import NotObtained
 from forensics.disk.wim.structures import LZMS, LZX, METHODS, XPRESS
+from forensics.language import sentence
 
 Decoder = Callable[[bytes, int], bytes]
 """Takes a chunk and the bytes that it unpacks to; raises NotObtained where it does not."""
@@ -27,11 +28,11 @@ _CHUNKS = {XPRESS: (12, 16), LZX: (15, 21), LZMS: (15, 28)}
 _ON_WINDOWS = "libwim-15.dll"
 _ON_MACOS = tuple(f"/{folder}/lib/libwim.15.dylib" for folder in ("opt/homebrew", "usr/local", "opt/local"))
 _ON_LINUX = "libwim.so.15"
-_DAMAGED = "the WIM is damaged there, which says nothing about the file itself: it does not unpack"
-WITHOUT_LIBWIM = (
-    "install libwim (Debian: libwim15; macOS: brew install wimlib; Windows: libwim-15.dll in a folder of PATH), "
-    "or apply the image to an NTFS in a file, which keeps access lists, and examine that: truncate -s 40G w.img; "
-    "mkntfs -F w.img; wimapply IMAGE.wim 1 w.img"
+_DAMAGED = sentence("the WIM is damaged there, which says nothing about the file itself: it does not unpack")
+WITHOUT_LIBWIM = sentence(
+    "install libwim (Debian: libwim15; macOS: brew install wimlib; Windows: libwim-15.dll in a "
+    "folder of PATH), or apply the image to an NTFS in a file, which keeps access lists, and "
+    "examine that: truncate -s 40G w.img; mkntfs -F w.img; wimapply IMAGE.wim 1 w.img"
 )
 """What to do where LZX or LZMS cannot be unpacked."""
 
@@ -114,14 +115,22 @@ def decoder_of(method: int, chunk_size: int) -> Decoder:
         NotObtained: The method or size is not known, or nothing that unpacks it is installed.
     """
     if not is_chunk_size(method, chunk_size):
-        name = METHODS[method] if method < len(METHODS) else f"method {method}"
-        raise NotObtained(f"compressed with {name} in chunks of {chunk_size} bytes, which is not read")
+        name = METHODS[method] if method < len(METHODS) else sentence("method {method}", method=method)
+        raise NotObtained(
+            sentence(
+                "compressed with {name} in chunks of {chunk_size} bytes, which is not read",
+                name=name,
+                chunk_size=chunk_size,
+            )
+        )
     library = _libwim()
     if library is not None:
         return _LibwimDecoder(library, method, chunk_size)
     if method == XPRESS:
         return _xpress
-    raise NotObtained(f"compressed with {METHODS[method]}, and libwim, which unpacks that, is not installed")
+    raise NotObtained(
+        sentence("compressed with {methods}, and libwim, which unpacks that, is not installed", methods=METHODS[method])
+    )
 
 
 class _LibwimDecoder:
@@ -138,11 +147,17 @@ class _LibwimDecoder:
         self._most = chunk_size
         self._handle = ctypes.c_void_p()
         if library.create(method, chunk_size, ctypes.byref(self._handle)) or not self._handle:
-            raise NotObtained(f"libwim cannot unpack {METHODS[method]} in chunks of {chunk_size} bytes")
+            raise NotObtained(
+                sentence(
+                    "libwim cannot unpack {methods} in chunks of {chunk_size} bytes",
+                    methods=METHODS[method],
+                    chunk_size=chunk_size,
+                )
+            )
 
     def __call__(self, chunk: bytes, size: int) -> bytes:
         if not 0 < size <= self._most or len(chunk) >= size:
-            raise NotObtained("the WIM is damaged there: a chunk of it has a size that none has")
+            raise NotObtained(sentence("the WIM is damaged there: a chunk of it has a size that none has"))
         target = ctypes.create_string_buffer(size)
         if self._library.decompress(chunk, len(chunk), target, size, self._handle):
             raise NotObtained(_DAMAGED)

@@ -35,13 +35,14 @@ from forensics.disk.wim.structures import (
 )
 from forensics.disk.wim.tree import WimTree
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_METADATA = 512 << 20
 """Format: bytes of the metadata of one image; those of a full server have some 50 MiB."""
 _MOST_METADATA = 2
 """Work: images whose metadata are kept in memory; those of others are unpacked again when they are needed."""
-_COPY = "copy it again, and compare its size and hash with the original's"
+_COPY = sentence("copy it again, and compare its size and hash with the original's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,20 @@ class Wim:
             self._metadata = self._tables(self._header)[:MAX_IMAGES]
             self._join_parts(image.path, holder)
         except NotObtained as error:
-            raise SourceError("damaged", f"{image.name} is a damaged WIM image: {error}; {_COPY}") from error
+            raise SourceError(
+                "damaged",
+                sentence("{name} is a damaged WIM image: {error}; {copy}", name=image.name, error=error, copy=_COPY),
+            ) from error
         self.reader = reader_of(self._methods())
         if len(self._metadata) != self._header.images:
             holder.problem(
                 image.name,
                 "wim_damaged",
-                f"its header tells of {self._header.images} images, and it holds {len(self._metadata)}",
+                sentence(
+                    "its header tells of {images} images, and it holds {count}",
+                    images=self._header.images,
+                    count=len(self._metadata),
+                ),
             )
         self.images = [WimImage(n, names.get(n, "")) for n in range(1, len(self._metadata) + 1)]
 
@@ -105,15 +113,19 @@ class Wim:
         try:
             metadata()
         except NotObtained as reason:
-            raise BrokenImage(f"the list of its files cannot be read: {reason}; {_COPY}") from reason
+            raise BrokenImage(
+                sentence("the list of its files cannot be read: {reason}; {copy}", reason=reason, copy=_COPY)
+            ) from reason
         return WimTree(metadata, self._contents, self._blobs, image.name, self._lacking)
 
     @property
     def _lacking(self) -> str:
         if self.missing:
             parts = ", ".join(self.missing)
-            return f"its content lies in a part of the split WIM that is not there: put {parts} beside it"
-        return (
+            return sentence(
+                "its content lies in a part of the split WIM that is not there: put {parts} beside it", parts=parts
+            )
+        return sentence(
             "its content is not in the WIM, which builds on another one: export its image to one file (wimexport, dism)"
         )
 
@@ -121,13 +133,19 @@ class Wim:
         try:
             return image_names(self._contents.whole(self._header.xml, MAX_XML))
         except EncryptedError:
-            message = (
-                f"{self._name} is an encrypted ESD, as Windows Update fetches it: decrypt it to a WIM first, or take "
-                "the image from the installation medium; it is Microsoft's own, and holds no keys of a machine"
+            message = sentence(
+                "{name} is an encrypted ESD, as Windows Update fetches it: decrypt it to a WIM first, or "
+                "take the image from the installation medium; it is Microsoft's own, and holds no keys of a "
+                "machine",
+                name=self._name,
             )
             raise SourceError("encrypted", message) from None
         except (FormatError, NotObtained) as error:
-            holder.problem(self._name, "wim_xml", f"what it tells of its images cannot be read: {error}")
+            holder.problem(
+                self._name,
+                "wim_xml",
+                sentence("what it tells of its images cannot be read: {error}", error=error),
+            )
             return {}
 
     def _tables(self, header: WimHeader) -> list[tuple[bytes, Resource]]:
@@ -141,13 +159,19 @@ class Wim:
             expected = f"{first.stem}{number}{first.suffix}"
             try:
                 if number not in beside:
-                    raise SourceError("missing_part", f"{expected} is not beside it: put it there")
+                    raise SourceError(
+                        "missing_part", sentence("{expected} is not beside it: put it there", expected=expected)
+                    )
                 file, length, header = open_part(beside[number], number, self._header, holder)
                 self._files[number] = file, length
                 self._tables(header)
             except (SourceError, NotObtained) as error:
                 self.missing.append(expected)
-                holder.problem(self._name, "missing_part", f"part {number} of the split WIM is not read: {error}")
+                holder.problem(
+                    self._name,
+                    "missing_part",
+                    sentence("part {number} of the split WIM is not read: {error}", number=number, error=error),
+                )
 
     def _methods(self) -> set[int]:
         """Return how what it holds is compressed; raises SourceError where nothing unpacks that."""
@@ -176,22 +200,36 @@ def _refuse(image: Image, header: WimHeader) -> None:
     """Refuse what is no WIM by itself."""
     if header.part > 1:
         first = None if image.unpacked else first_part(image.path, header)
-        which = f"name {first}, which is" if first is not None else "put its parts into one folder and name"
-        message = (
-            f"{image.name} is part {header.part} of {header.parts} of a split WIM image: {which} the first of them"
+        which = (
+            sentence("name {first}, which is", first=first)
+            if first is not None
+            else sentence("put its parts into one folder and name")
+        )
+        message = sentence(
+            "{name} is part {part} of {parts} of a split WIM image: {which} the first of them",
+            name=image.name,
+            part=header.part,
+            parts=header.parts,
+            which=which,
         )
         raise SourceError("missing_part", message)
     if not header.images:
-        what = "holds contents for other WIM images" if header.resources_only else "holds no image"
-        raise SourceError("nothing_found", f"{image.name} is a WIM image that {what}: name the one that has the images")
+        what = sentence("holds contents for other WIM images") if header.resources_only else sentence("holds no image")
+        raise SourceError(
+            "nothing_found",
+            sentence("{name} is a WIM image that {what}: name the one that has the images", name=image.name, what=what),
+        )
 
 
 def _refuse_without_decoder(name: str, methods: Iterable[int]) -> None:
     """Refuse a WIM of which nothing that is installed unpacks a part."""
     for method in methods:
         if lacks_decoder(method):
-            message = (
-                f"{name} is a WIM image compressed with {METHODS[method]}, and libwim, which unpacks that, is not "
-                f"installed: {WITHOUT_LIBWIM.replace('IMAGE.wim', PurePath(name).name)}"
+            message = sentence(
+                "{name} is a WIM image compressed with {methods}, and libwim, which unpacks that, is not "
+                "installed: {replace}",
+                name=name,
+                methods=METHODS[method],
+                replace=WITHOUT_LIBWIM.replace("IMAGE.wim", PurePath(name).name),
             )
             raise SourceError("unsupported", message)

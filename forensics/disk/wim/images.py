@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import at_path, local_name, parse_xml
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -33,7 +34,7 @@ def image_names(xml: bytes) -> dict[int, str]:
     """
     root = parse_xml(xml)
     if local_name(root) != "WIM":
-        raise FormatError("bad_xml", 0, "the XML of the WIM is not about a WIM")
+        raise FormatError("bad_xml", 0, sentence("the XML of the WIM is not about a WIM"))
     if any(True for _ in at_path(root, "ESD", "ENCRYPTED")):
         raise EncryptedError
     names: dict[int, str] = {}

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from forensics.disk.tree import NotObtained
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 DIRECTORY, REPARSE_POINT, ENCRYPTED = 0x10, 0x400, 0x4000
@@ -80,16 +81,16 @@ class Metadata:
         self._descriptors: list[slice] = []
         length, count = _SECURITY.unpack_from(data) if len(data) >= _SECURITY.size else (0, 0)
         if count > MAX_DESCRIPTORS or _SECURITY.size + 8 * count > max(length, _SECURITY.size) or length > len(data):
-            raise BrokenImage("its table of access lists is damaged")
+            raise BrokenImage(sentence("its table of access lists is damaged"))
         at = _SECURITY.size + 8 * count
         for (size,) in struct.iter_unpack("<Q", data[_SECURITY.size : at]):
             if at + size > length:
-                raise BrokenImage("its table of access lists is damaged")
+                raise BrokenImage(sentence("its table of access lists is damaged"))
             self._descriptors.append(slice(at, at + size))
             at += size
         root, _ = self._entry(max(_SECURITY.size, length) + 7 & ~7)
         if root is None or not root.is_dir:
-            raise BrokenImage("it has no root folder")
+            raise BrokenImage(sentence("it has no root folder"))
         self.root = root
 
     def security_descriptor(self, file: WimFile) -> bytes | None:
@@ -97,7 +98,9 @@ class Metadata:
         if file.security < 0:
             return None
         if file.security >= len(self._descriptors):
-            raise BrokenImage(f"its access list, number {file.security}, is not in the image")
+            raise BrokenImage(
+                sentence("its access list, number {security}, is not in the image", security=file.security)
+            )
         return self._data[self._descriptors[file.security]] or None
 
     def children(self, folder: WimFile) -> Iterator[WimFile]:
@@ -114,18 +117,18 @@ class Metadata:
         data = self._data
         length = int.from_bytes(data[at : at + 8], "little")
         if at + 8 > len(data):
-            raise BrokenImage("a folder of it does not end")
+            raise BrokenImage(sentence("a folder of it does not end"))
         if length <= 8:
             return None, 0
         if length < _ENTRY.size or at + length > len(data):
-            raise BrokenImage("an entry of a folder is damaged")
+            raise BrokenImage(sentence("an entry of a folder is damaged"))
         (_, attributes, security, children, created, modified, content, _, tag, _, streams, short, long) = (
             _ENTRY.unpack_from(data, at)
         )
         name_at = at + _ENTRY.size
         short_at = name_at + (long + 2 if long else 0)
         if short_at + short > at + length or streams > _MOST_STREAMS:
-            raise BrokenImage("an entry of a folder is damaged")
+            raise BrokenImage(sentence("an entry of a folder is damaged"))
         unnamed, end = self._unnamed(at + length + 7 & ~7, streams)
         is_reparse = bool(attributes & REPARSE_POINT)
         reparse, content = _which(content, unnamed, is_reparse)
@@ -148,10 +151,10 @@ class Metadata:
         found: list[bytes] = []
         for _ in range(count):
             if at + _STREAM.size > len(self._data):
-                raise BrokenImage("a stream of a file is damaged")
+                raise BrokenImage(sentence("a stream of a file is damaged"))
             length, digest, name = _STREAM.unpack_from(self._data, at)
             if length < _STREAM.size + name or at + length > len(self._data):
-                raise BrokenImage("a stream of a file is damaged")
+                raise BrokenImage(sentence("a stream of a file is damaged"))
             if not name:
                 found.append(digest)
             at = at + length + 7 & ~7

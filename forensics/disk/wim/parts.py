@@ -12,6 +12,7 @@ from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import open_evidence, peek_at
 from forensics.disk.magic import WIM_MAGIC
 from forensics.disk.wim.structures import HEADER_SIZE, WimHeader, parse_header
+from forensics.language import sentence
 
 _NAME = re.compile(r"(.*?)(\d*)(\.[^.]*)", re.DOTALL)
 
@@ -83,5 +84,7 @@ def open_part(path: Path, number: int, header: WimHeader, holder: Holder) -> tup
         raise unreadable(str(path), error) from error
     own = parse_header(head, path.name) if head.startswith(WIM_MAGIC) else None
     if own is None or own.guid != header.guid or own.part != number:
-        raise SourceError("missing_part", f"{path.name} is not part {number} of this WIM")
+        raise SourceError(
+            "missing_part", sentence("{name} is not part {number} of this WIM", name=path.name, number=number)
+        )
     return file, length, own

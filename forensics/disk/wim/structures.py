@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotObtained
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_SIZE = 208
@@ -23,7 +24,7 @@ _SPANNED, _RESOURCES_ONLY, _BEING_WRITTEN = 0x8, 0x10, 0x40
 NONE, XPRESS, LZX, LZMS = range(4)
 _METHODS = {0x20000: XPRESS, 0x40000: LZX, 0x80000: LZMS, 0x200000: XPRESS}
 """Flags of the header for each method; the second of XPRESS is that of images for WIMBoot."""
-METHODS = ("no compression", "XPRESS", "LZX", "LZMS")
+METHODS = (sentence("no compression"), "XPRESS", "LZX", "LZMS")
 """Names of the methods by their number, that of libwim and of the header of solid resources."""
 METADATA, COMPRESSED, SOLID = 0x02, 0x04, 0x10
 _SOLID_RESOURCE = 1 << 32
@@ -110,25 +111,43 @@ def parse_header(data: bytes, name: str) -> WimHeader:
         SourceError: It is cut short, damaged, or of a kind that is not read.
     """
     if len(data) < HEADER_SIZE:
-        raise SourceError("truncated", f"{name} is a WIM image that ends within its header: copy it again")
+        raise SourceError(
+            "truncated", sentence("{name} is a WIM image that ends within its header: copy it again", name=name)
+        )
     (_, length, version, flags, chunk_size, guid, part, parts, images, table, xml, _, _, _) = _HEADER.unpack_from(data)
     if length != HEADER_SIZE:
-        raise SourceError("bad_header", f"the header of {name}, a WIM image, is damaged: copy it again")
+        raise SourceError(
+            "bad_header", sentence("the header of {name}, a WIM image, is damaged: copy it again", name=name)
+        )
     if version not in _VERSIONS:
-        message = (
-            f"{name} is a WIM image of version 0x{version:X}, which is not read: export its images to a new one "
-            "(dism /Export-Image, wimexport) and examine that"
+        message = sentence(
+            "{name} is a WIM image of version 0x{version:X}, which is not read: export its images to a "
+            "new one (dism /Export-Image, wimexport) and examine that",
+            name=name,
+            version=version,
         )
         raise SourceError("unsupported", message)
     if flags & _BEING_WRITTEN and not xml.strip(b"\0"):
-        raise SourceError("truncated", f"{name} is a WIM image whose capture did not end: capture or copy it again")
+        raise SourceError(
+            "truncated",
+            sentence("{name} is a WIM image whose capture did not end: capture or copy it again", name=name),
+        )
     methods = {method for flag, method in _METHODS.items() if flags & flag}
     if len(methods) > 1 or (flags & 0x2 and not methods):
-        message = f"{name} is a WIM image compressed in a way that is not known (flags 0x{flags:X}): export it anew"
-        raise SourceError("unsupported", f"{message} (wimexport, dism /Export-Image)")
+        message = sentence(
+            "{name} is a WIM image compressed in a way that is not known (flags 0x{flags:X}): export it anew",
+            name=name,
+            flags=flags,
+        )
+        raise SourceError("unsupported", sentence("{message} (wimexport, dism /Export-Image)", message=message))
     if not 1 <= part <= parts <= MAX_PARTS or images > MAX_IMAGES:
-        message = f"part {part} of {parts}, {images} images: no WIM image says so"
-        raise SourceError("bad_header", f"the header of {name} is damaged ({message}); copy it again")
+        message = sentence(
+            "part {part} of {parts}, {images} images: no WIM image says so", part=part, parts=parts, images=images
+        )
+        raise SourceError(
+            "bad_header",
+            sentence("the header of {name} is damaged ({message}); copy it again", name=name, message=message),
+        )
     return WimHeader(
         methods.pop() if methods else NONE,
         chunk_size,
@@ -173,7 +192,11 @@ def parse_blobs(table: bytes, part: int, blobs: dict[bytes, Blob]) -> Iterator[t
             if size == _SOLID_RESOURCE and len(run) < MAX_SOLID:
                 run.append(resource)
             elif size == _SOLID_RESOURCE:
-                raise NotObtained(f"more than {MAX_SOLID} solid resources follow each other in its table")
+                raise NotObtained(
+                    sentence(
+                        "more than {max_solid} solid resources follow each other in its table", max_solid=MAX_SOLID
+                    )
+                )
             else:
                 waiting.append((digest, offset, resource.stored))
             continue

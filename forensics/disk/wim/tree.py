@@ -14,6 +14,7 @@ from forensics.disk.wim.contents import WimContents
 from forensics.disk.wim.metadata import ENCRYPTED, NO_CONTENT, BrokenImage, Metadata, WimFile
 from forensics.disk.wim.structures import Blob
 from forensics.formats.filetime import filetime
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 
 MAX_ENTRIES = 500_000
@@ -43,7 +44,7 @@ _LEFT_OUT = frozenset(
     }
 )
 """Paths that a capture leaves out where nobody says otherwise, folded as names are compared."""
-_NOT_CAPTURED = "a capture leaves it out, so whether it was on the machine is not known"
+_NOT_CAPTURED = sentence("a capture leaves it out, so whether it was on the machine is not known")
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ class WimTree:
         at = self.entry(folder) if isinstance(folder, str) else folder
         if not at.is_dir:
             self._refuse_link(at)
-            raise Unreadable("not a folder")
+            raise Unreadable(sentence("not a folder"))
         listed = self._listed(at)
         if listed.damage is not None and not listed.entries:
             raise BrokenImage(listed.damage)
@@ -122,7 +123,11 @@ class WimTree:
     skim = entries
 
     def cut_short(self, folder: str) -> str | None:
-        return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
+        return (
+            sentence("only {max_entries} of its names are listed", max_entries=MAX_ENTRIES)
+            if self._listed(self.entry(folder)).cut
+            else None
+        )
 
     def damage(self, folder: Entry | str) -> str | None:
         """Say what of a folder is broken; None where nothing is."""
@@ -131,12 +136,12 @@ class WimTree:
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file
         if entry.is_dir:
-            raise Unreadable("a folder")
+            raise Unreadable(sentence("a folder"))
         self._refuse_link(entry)
         own = entry.handle
         assert isinstance(own, WimFile)
         if own.attributes & ENCRYPTED:
-            raise NotObtained("encrypted by EFS: only who holds its key can read it")
+            raise NotObtained(sentence("encrypted by EFS: only who holds its key can read it"))
         digest = own.content
         blob = self._blobs.get(digest)
         if blob is None:
@@ -192,24 +197,25 @@ class WimTree:
         assert isinstance(own, WimFile)
         entries: dict[str, Entry] = {}
         short: dict[str, Entry] = {}
-        damage, cut = None, False
+        damage: str | None = None
+        cut = False
         try:
             for file in self._metadata().children(own):
                 if len(entries) >= MAX_ENTRIES:
                     cut = True
                     break
                 if not file.name:
-                    damage = "a file in it has no name"
+                    damage = sentence("a file in it has no name")
                     continue
                 entry = self._entry(folder, file)
                 entries.setdefault(fold(file.name), entry)
                 if file.short_name:
                     short.setdefault(fold(file.short_name), entry)
         except BrokenImage as reason:
-            damage = str(reason)
+            damage = said_by(reason)
         # Empty folders may share the mark that ends them.
         if entries and self._owners.setdefault(own.children, key) != key:
-            raise BrokenImage("it and another folder say that the same files are theirs")
+            raise BrokenImage(sentence("it and another folder say that the same files are theirs"))
         return _Folder(dict(sorted(entries.items())), short, damage, cut)
 
     def _entry(self, parent: Entry, file: WimFile) -> Entry:
@@ -243,10 +249,14 @@ class WimTree:
     def _refuse_missing(self, parts: Sequence[str], folder: _Folder) -> None:
         """Raise for a name that is not in its folder where that does not mean that the machine had none."""
         if folder.damage is not None:
-            message = f"its folder is damaged, so it cannot be told whether it is there: {folder.damage}"
+            message = sentence(
+                "its folder is damaged, so it cannot be told whether it is there: {damage}", damage=folder.damage
+            )
             raise BrokenImage(message)
         if folder.cut:
-            raise NotObtained("its folder holds more names than are read, so it cannot be told whether it is there")
+            raise NotObtained(
+                sentence("its folder holds more names than are read, so it cannot be told whether it is there")
+            )
         if fold("/".join(parts)) in _LEFT_OUT:
             raise NotObtained(_NOT_CAPTURED)
 

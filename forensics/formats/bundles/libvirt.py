@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
 from forensics.formats.xml_text import at_path, local_name, parse_xml
+from forensics.language import sentence
 
 _DISKS = ("disk", "lun")
-_DEVICE = "it is a device of its host: save it there as an image (dd, qemu-img convert) and examine that"
-_NETWORK = "it lies in a storage of its host's network: save it as an image (qemu-img convert) and examine that"
-_VOLUME = "it is a volume of a storage pool of its host: download it (virsh vol-download) and examine that"
+_DEVICE = sentence("it is a device of its host: save it there as an image (dd, qemu-img convert) and examine that")
+_NETWORK = sentence(
+    "it lies in a storage of its host's network: save it as an image (qemu-img convert) and examine that"
+)
+_VOLUME = sentence("it is a volume of a storage pool of its host: download it (virsh vol-download) and examine that")
 
 
 def parse_libvirt(data: bytes) -> NamedDisks:

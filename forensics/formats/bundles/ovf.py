@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
 from forensics.formats.xml_text import at_path, named, parse_xml
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _DISK_DRIVE = "17"
 _SUM = re.compile(r"\s*(SHA1|SHA256|SHA384|SHA512)\s*\((.{1,1024}?)\)\s*=\s*([0-9A-Fa-f]{40,128})\s*", re.IGNORECASE)
 _MAX_SUMS = 10_000
 """Format: files of one manifest."""
-_NO_FILE = "which file it is in is not said there: name that file"
+_NO_FILE = sentence("which file it is in is not said there: name that file")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -92,9 +93,12 @@ def _of_file(file: Element, builds_on: str = "") -> NamedDisk:
     path = _attribute(file, "href")
     lies_at = ""
     if builds_on:
-        lies_at = f"it holds only changes to the disk {builds_on} of the same export: export the machine again"
+        lies_at = sentence(
+            "it holds only changes to the disk {builds_on} of the same export: export the machine again",
+            builds_on=builds_on,
+        )
     elif _URL.match(path):
-        lies_at = "it lies on a server: download it beside the .ovf, and correct the name there"
+        lies_at = sentence("it lies on a server: download it beside the .ovf, and correct the name there")
     return NamedDisk(path, lies_at, is_chunked=bool(_attribute(file, "chunkSize")))
 
 

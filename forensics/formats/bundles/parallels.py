@@ -15,6 +15,7 @@ from uuid import UUID
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import at_path, local_name, parse_xml
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def parse_pvs(data: bytes) -> NamedDisks:
         # Another kind is a partition or a whole disk of the Mac.
         kind = _text(disk, "EmulatedType") or _HARD_DISK
         if path and _text(disk, "Enabled") != "0":
-            lies_at = "" if kind == _HARD_DISK else "it is a disk of its Mac, not a file: save that as an image"
+            lies_at = (
+                "" if kind == _HARD_DISK else sentence("it is a disk of its Mac, not a file: save that as an image")
+            )
             found.append(NamedDisk(path, lies_at))
     return NamedDisks(tuple(dict.fromkeys(found)))
 
@@ -99,22 +102,28 @@ def parse_disk_descriptor(data: bytes) -> HddDescriptor:
     """Return what a DiskDescriptor.xml says; raises FormatError."""
     root = parse_xml(data)
     if local_name(root) != "Parallels_disk_image":
-        raise FormatError("bad_structure", 0, "no description of a Parallels disk")
+        raise FormatError("bad_structure", 0, sentence("no description of a Parallels disk"))
     unread = ""
     for engine in at_path(root, "Disk_Parameters", "Encryption", "Engine"):
         if (engine.text or "").strip() and _guid(engine) != _NONE:
-            unread = "it is encrypted by Parallels: remove the encryption there (Configure, Security) and copy it again"
+            unread = sentence(
+                "it is encrypted by Parallels: remove the encryption there (Configure, Security) and copy it again"
+            )
     if any((each.text or "").strip() not in ("", "0") for each in at_path(root, "Disk_Parameters", "Padding")):
-        unread = unread or "it is padded, which is not read: convert it to raw in Parallels, or clone the machine"
+        unread = unread or sentence(
+            "it is padded, which is not read: convert it to raw in Parallels, or clone the machine"
+        )
     chain = _chain(root)
     storages = [_storage(each, chain) for each in at_path(root, "StorageData", "Storage")]
     if not 0 < len(storages) <= _MAX_STORAGES:
-        raise FormatError("bad_structure", 0, f"a Parallels disk of {len(storages)} stretches")
+        raise FormatError("bad_structure", 0, sentence("a Parallels disk of {count} stretches", count=len(storages)))
     storages.sort(key=lambda storage: storage.start)
     at = 0
     for storage in storages:
         if storage.start != at or storage.end <= at:
-            raise FormatError("bad_structure", 0, f"no stretch of the Parallels disk begins at sector {at}")
+            raise FormatError(
+                "bad_structure", 0, sentence("no stretch of the Parallels disk begins at sector {at}", at=at)
+            )
         at = storage.end
     return HddDescriptor(tuple(storages), unread)
 
@@ -128,13 +137,17 @@ def _chain(root: Element) -> list[UUID]:
     chain: list[UUID] = []
     while top != _NONE:
         if top not in below:
-            raise FormatError("bad_structure", 0, f"the snapshots of the Parallels disk lack {{{top}}}")
+            raise FormatError(
+                "bad_structure", 0, sentence("the snapshots of the Parallels disk lack {{{top}}}", top=top)
+            )
         if top in chain or len(chain) == _MAX_CHAIN:
-            raise FormatError("bad_structure", 0, "the snapshots of the Parallels disk build on each other in a circle")
+            raise FormatError(
+                "bad_structure", 0, sentence("the snapshots of the Parallels disk build on each other in a circle")
+            )
         chain.append(top)
         top = below[top]
     if not chain:
-        raise FormatError("bad_structure", 0, "no snapshot of the Parallels disk is that of today")
+        raise FormatError("bad_structure", 0, sentence("no snapshot of the Parallels disk is that of today"))
     return chain
 
 
@@ -143,13 +156,21 @@ def _storage(element: Element, chain: list[UUID]) -> HddStorage:
     for image in at_path(element, "Image"):
         kind, path = _text(image, "Type"), _text(image, "File")
         if kind not in ("Plain", "Compressed") or not path:
-            raise FormatError("bad_structure", 0, f"a file of type {kind!r} in a Parallels disk")
+            raise FormatError("bad_structure", 0, sentence("a file of type {kind!r} in a Parallels disk", kind=kind))
         images[_guid_of(image, "GUID")] = HddImage(path, kind == "Plain")
         if len(images) > _MAX_IMAGES:
-            raise FormatError("bad_structure", 0, f"more than {_MAX_IMAGES} files of one stretch of a Parallels disk")
+            raise FormatError(
+                "bad_structure",
+                0,
+                sentence("more than {max_images} files of one stretch of a Parallels disk", max_images=_MAX_IMAGES),
+            )
     lacking = next((guid for guid in chain if guid not in images), None)
     if lacking is not None:
-        raise FormatError("bad_structure", 0, f"a stretch of the Parallels disk names no file for {{{lacking}}}")
+        raise FormatError(
+            "bad_structure",
+            0,
+            sentence("a stretch of the Parallels disk names no file for {{{lacking}}}", lacking=lacking),
+        )
     shown = tuple(images.pop(guid) for guid in chain)
     # Nothing shows through a raw file.
     whole = next((at for at, image in enumerate(shown) if image.is_plain), len(shown) - 1)
@@ -164,14 +185,18 @@ def _text(element: Element, name: str) -> str:
 def _number(element: Element, name: str) -> int:
     text = _text(element, name)
     if not text.isdecimal() or len(text) > 15:
-        raise FormatError("bad_structure", 0, f"{name} of a stretch of the Parallels disk is {text!r}")
+        raise FormatError(
+            "bad_structure", 0, sentence("{name} of a stretch of the Parallels disk is {text!r}", name=name, text=text)
+        )
     return int(text)
 
 
 def _guid_of(element: Element, name: str) -> UUID:
     found = next(at_path(element, name), None)
     if found is None:
-        raise FormatError("bad_structure", 0, f"{name} is missing in the description of the Parallels disk")
+        raise FormatError(
+            "bad_structure", 0, sentence("{name} is missing in the description of the Parallels disk", name=name)
+        )
     return _guid(found)
 
 
@@ -179,4 +204,4 @@ def _guid(element: Element) -> UUID:
     try:
         return UUID((element.text or "").strip())
     except ValueError:
-        raise FormatError("bad_structure", 0, "a GUID of the Parallels disk is none") from None
+        raise FormatError("bad_structure", 0, sentence("a GUID of the Parallels disk is none")) from None

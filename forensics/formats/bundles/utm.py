@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import at_path, parse_xml
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -23,7 +24,9 @@ _DRIVES, _IMAGES = ("Drive", "Drives"), ("ImageName", "ImagePath")
 def parse_utm(data: bytes) -> NamedDisks:
     """Return the disks of a config.plist; raises FormatError."""
     if data.startswith(b"bplist"):
-        raise FormatError("bad_structure", 0, "a property list in binary form: convert it (plutil -convert xml1)")
+        raise FormatError(
+            "bad_structure", 0, sentence("a property list in binary form: convert it (plutil -convert xml1)")
+        )
     root = parse_xml(data, document_type="plist")
     found: list[NamedDisk] = []
     for top in at_path(root, "dict"):

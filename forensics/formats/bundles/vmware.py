@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
+from forensics.language import sentence
 
 _SETTING = re.compile(r"^[ \t]*([\w.:]+)[ \t]*=[ \t]*(.*)$", re.MULTILINE)
 _QUOTED = re.compile(r'"([^"]*)"[ \t]*(?:#.*)?')
@@ -23,9 +24,9 @@ _ENCODING = re.compile(
 _CONTROLLED = re.compile(r"((?:scsi|sata|ide|nvme)\d+:\d+)\.filename", re.IGNORECASE)
 _NO_DISKS = ("", "auto detect", "none")
 _FROZEN = re.compile(r"snapshot\d+\.disk\d+\.filename", re.IGNORECASE)
-_ENCRYPTED = (
-    "it is encrypted, and names its disks only in what is: remove the encryption in VMware (settings of the machine, "
-    "Options, Access Control) and name it again"
+_ENCRYPTED = sentence(
+    "it is encrypted, and names its disks only in what is: remove the encryption in VMware "
+    "(settings of the machine, Options, Access Control) and name it again"
 )
 
 

@@ -15,6 +15,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_name import GuardianName, parse_guardian_name
 from forensics.formats.hyperv.guardian_xml import base64_content
 from forensics.formats.public_key import PublicKey
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def parse_guardian_certificate(der: bytes) -> GuardianCertificate:
     References:
         RFC 5280.
     """
-    no_certificate = FormatError("bad_certificate", 0, f"{len(der)} bytes that are no X.509 certificate")
+    no_certificate = FormatError(
+        "bad_certificate", 0, sentence("{count} bytes that are no X.509 certificate", count=len(der))
+    )
     try:
         parts = certificate_parts(der)
         is_whole = read_element(der, 0)[2] == len(der)
@@ -87,7 +90,9 @@ def read_certificate(element: Element | None, what: str, errors: list[FormatErro
     try:
         return parse_guardian_certificate(der)
     except FormatError as error:
-        errors.append(FormatError(error.kind, error.offset, f"{what}: {error.message}"))
+        errors.append(
+            FormatError(error.kind, error.offset, sentence("{what}: {message}", what=what, message=error.message))
+        )
         return None
 
 

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
 from forensics.formats.hyperv.guardian_xml import parse_guardian_xml, tag
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_OTHER_CERTIFICATES = 256
@@ -50,14 +51,22 @@ def parse_guardian_metadata(data: bytes) -> GuardianMetadata:
     document = parse_guardian_xml(data, "Metadata")
     information = document.root.find(tag("GuardianInformation"))
     if information is None:
-        raise FormatError("bad_structure", 0, "the metadata has no GuardianInformation")
+        raise FormatError("bad_structure", 0, sentence("the metadata has no GuardianInformation"))
     errors: list[FormatError] = []
     signing = read_certificate(information.find(tag("SigningCertificate")), "SigningCertificate", errors)
     encryption = read_certificate(information.find(tag("EncryptionCertificate")), "EncryptionCertificate", errors)
     others = list(_leaves(information.find(tag("OtherSigningCertificates"))))
     if len(others) > MAX_OTHER_CERTIFICATES:
         errors.append(
-            FormatError("too_many", 0, f"{len(others)} other certificates; {MAX_OTHER_CERTIFICATES} are read")
+            FormatError(
+                "too_many",
+                0,
+                sentence(
+                    "{count} other certificates; {max_other_certificates} are read",
+                    count=len(others),
+                    max_other_certificates=MAX_OTHER_CERTIFICATES,
+                ),
+            )
         )
     read = [read_certificate(leaf, "OtherSigningCertificates", errors) for leaf in others[:MAX_OTHER_CERTIFICATES]]
     return GuardianMetadata(signing, encryption, tuple(found for found in read if found is not None), tuple(errors))

@@ -18,6 +18,7 @@ from xml.etree.ElementTree import C14NWriterTarget, Element, TreeBuilder
 
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE, XmlTarget, feed_xml
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 NAMESPACE = "http://schemas.microsoft.com/kps/2014/07"
@@ -66,22 +67,36 @@ def parse_guardian_xml(data: bytes, root_name: str) -> GuardianXml:
     builder = _PrefixedBuilder()
     root = _feed(utf8, builder)
     if not isinstance(root, Element) or root.tag != tag(root_name):
-        raise FormatError("bad_structure", 0, f"the root of the document is no {root_name} of {NAMESPACE}")
+        raise FormatError(
+            "bad_structure",
+            0,
+            sentence(
+                "the root of the document is no {root_name} of {namespace}", root_name=root_name, namespace=NAMESPACE
+            ),
+        )
     return GuardianXml(root, encoding, utf8, builder.prefixes_are_plain())
 
 
 def _decode(data: bytes) -> tuple[str, Encoding]:
     if len(data) > MAX_XML_SIZE:
-        raise FormatError("too_large", 0, f"{len(data)} bytes of XML; at most {MAX_XML_SIZE} are read")
+        raise FormatError(
+            "too_large",
+            0,
+            sentence(
+                "{count} bytes of XML; at most {max_xml_size} are read", count=len(data), max_xml_size=MAX_XML_SIZE
+            ),
+        )
     wide = data.startswith(codecs.BOM_UTF16_LE) or data[1:2] == b"\0"
     encoding: Encoding = "utf-16-le" if wide else "utf-8"
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise FormatError("bad_text", error.start, f"the document is not {encoding}") from error
+        raise FormatError(
+            "bad_text", error.start, sentence("the document is not {encoding}", encoding=encoding)
+        ) from error
     text = text.removeprefix("\ufeff").strip("\0 \t\r\n")
     if not text:
-        raise FormatError("empty", 0, "the document is empty")
+        raise FormatError("empty", 0, sentence("the document is empty"))
     return text, encoding
 
 
@@ -126,7 +141,7 @@ def unsigned_int(text: str | None, what: str) -> int:
     stripped = (text or "").strip(" \t\r\n")
     number = int(stripped) if len(stripped) <= 64 and _UNSIGNED.fullmatch(stripped) else -1
     if not 0 <= number <= 0xFFFFFFFF:
-        raise FormatError("bad_number", 0, f"{what} is no unsigned 32-bit integer")
+        raise FormatError("bad_number", 0, sentence("{what} is no unsigned 32-bit integer", what=what))
     return number
 
 
@@ -137,13 +152,13 @@ def base64_content(element: Element | None, what: str) -> bytes:
         FormatError: ``bad_structure`` where it is missing, ``bad_base64``.
     """
     if element is None:
-        raise FormatError("bad_structure", 0, f"{what} is missing")
+        raise FormatError("bad_structure", 0, sentence("{what} is missing", what=what))
     if len(element):
-        raise FormatError("bad_structure", 0, f"{what} holds elements instead of base64 text")
+        raise FormatError("bad_structure", 0, sentence("{what} holds elements instead of base64 text", what=what))
     try:
         return base64.b64decode(_BLANKS.sub(b"", (element.text or "").encode()), validate=True)
     except binascii.Error as error:
-        raise FormatError("bad_base64", 0, f"{what} is no base64") from error
+        raise FormatError("bad_base64", 0, sentence("{what} is no base64", what=what)) from error
 
 
 def exclusive_c14n(document: GuardianXml, wanted: Collection[Element], *, strip: bool = False) -> list[bytes] | None:

@@ -41,6 +41,7 @@ from forensics.formats.hyperv.guardian_xml import (
 )
 from forensics.formats.signature import SignatureCheck, check_signature, is_known_algorithm
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 MAX_WRAPPINGS = 256
@@ -162,11 +163,19 @@ def parse_key_protector(data: bytes) -> KeyProtector:
     parent = document.root.find(tag("Wrappings"))
     elements = [] if parent is None else parent.findall(tag("Wrapping"))
     if parent is None or not elements:
-        raise FormatError("bad_structure", 0, "the key protector has no wrappings")
+        raise FormatError("bad_structure", 0, sentence("the key protector has no wrappings"))
     errors: list[FormatError] = []
     count = len(elements)
     if count > MAX_WRAPPINGS:
-        errors.append(FormatError("too_many", 0, f"{count} wrappings, of which {MAX_WRAPPINGS} are read"))
+        errors.append(
+            FormatError(
+                "too_many",
+                0,
+                sentence(
+                    "{count} wrappings, of which {max_wrappings} are read", count=count, max_wrappings=MAX_WRAPPINGS
+                ),
+            )
+        )
         elements = elements[:MAX_WRAPPINGS]
     wrappings = [_wrapping(element) for element in elements]
     signers = _by_unique_id(wrappings, errors)
@@ -175,7 +184,11 @@ def parse_key_protector(data: bytes) -> KeyProtector:
     # It may be one of those that are not read.
     if last is not None and last not in signers and len(elements) == count:
         errors.append(
-            FormatError("unknown_wrapping", 0, f"the guardian signature names wrapping {last}, which is none")
+            FormatError(
+                "unknown_wrapping",
+                0,
+                sentence("the guardian signature names wrapping {last}, which is none", last=last),
+            )
         )
     return KeyProtector(
         wrappings=tuple(_check_certificates(document, elements, wrappings, signers)),
@@ -204,7 +217,9 @@ def _wrapping(element: Element) -> Wrapping:
 def _attribute(element: Element | None, name: str, owner: str, errors: list[FormatError]) -> int | None:
     value = None if element is None else element.get(name)
     if value is None:
-        errors.append(FormatError("bad_structure", 0, f"{owner} with {name} is missing"))
+        errors.append(
+            FormatError("bad_structure", 0, sentence("{owner} with {name} is missing", owner=owner, name=name))
+        )
     return _optional(value, name, errors)
 
 
@@ -221,7 +236,13 @@ def _optional(value: str | None, what: str, errors: list[FormatError]) -> int | 
 def _by_unique_id(wrappings: list[Wrapping], errors: list[FormatError]) -> dict[int | None, Wrapping]:
     count = Counter(wrapping.id for wrapping in wrappings if wrapping.id is not None)
     for number in sorted(number for number in count if count[number] > 1):
-        errors.append(FormatError("duplicate_id", 0, f"{count[number]} wrappings have the Id {number}"))
+        errors.append(
+            FormatError(
+                "duplicate_id",
+                0,
+                sentence("{count} wrappings have the Id {number}", count=count[number], number=number),
+            )
+        )
     return {wrapping.id: wrapping for wrapping in wrappings if wrapping.id is not None and count[wrapping.id] == 1}
 
 
@@ -230,9 +251,11 @@ def _owner(
 ) -> int | None:
     owners = [wrapping.id for wrapping in wrappings if wrapping.id is not None and wrapping.id == wrapping.parent_id]
     if len(owners) > 1:
-        errors.append(FormatError("several_owners", 0, f"{len(owners)} wrappings are their own parent"))
+        errors.append(
+            FormatError("several_owners", 0, sentence("{count} wrappings are their own parent", count=len(owners)))
+        )
     if not owners and are_all:
-        errors.append(FormatError("no_owner", 0, "no wrapping is its own parent, which the owner's is"))
+        errors.append(FormatError("no_owner", 0, sentence("no wrapping is its own parent, which the owner's is")))
     # An owner's number that another wrapping has too does not say which of them is meant.
     return owners[0] if len(owners) == 1 and owners[0] in unique else None
 

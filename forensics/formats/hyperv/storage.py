@@ -22,6 +22,7 @@ from forensics.formats.hyperv.storage_objects import read_objects
 from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref, choose_key_tables, read_keys
 from forensics.formats.hyperv.storage_tree import KeyTree, names_by_node
 from forensics.formats.hyperv.storage_values import StorageValue, Value, ValueReader
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 __all__ = ["HyperVStorage", "ReadAt", "StorageValue", "Value", "parse_hyperv_storage"]
@@ -111,14 +112,16 @@ def _leaves(keys: dict[Ref, KeyEntry], errors: ErrorRows) -> tuple[list[tuple[st
     for entry in keys.values():
         path = tree.path(entry)
         if path is None:
-            errors.add("too_large", entry.offset, "the paths of the keys have too many characters")
+            errors.add("too_large", entry.offset, sentence("the paths of the keys have too many characters"))
             break
         paths[path] = None
         if entry.kind == NODE:
             continue
         other = leaves.get(path)
         if other is not None:
-            errors.add("duplicate", entry.offset, "two keys have one path; the one that was inserted later counts")
+            errors.add(
+                "duplicate", entry.offset, sentence("two keys have one path; the one that was inserted later counts")
+            )
         if other is None or entry.sequence > other.sequence:
             leaves[path] = entry
     return list(leaves.items()), list(paths)

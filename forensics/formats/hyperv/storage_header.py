@@ -14,6 +14,7 @@ import zlib
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
 from forensics.formats.hyperv.storage_limits import ErrorRows
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 HEADER_OFFSETS = (0, 4096)
@@ -62,13 +63,15 @@ def parse_storage_header(data: bytes, offset: int = 0) -> StorageHeader:
         FormatError: ``truncated``, ``bad_magic`` or ``bad_checksum``.
     """
     if len(data) < _HEADER.size:
-        raise FormatError("truncated", offset + len(data), f"a HyperVStorage header needs {_HEADER.size} bytes")
+        raise FormatError(
+            "truncated", offset + len(data), sentence("a HyperVStorage header needs {size} bytes", size=_HEADER.size)
+        )
     data = data[: _HEADER.size]
     signature, checksum, sequence, version, data_version, _, _, log_offset, log_size, _ = _HEADER.unpack(data)
     if signature != _SIGNATURE:
-        raise FormatError("bad_magic", offset, "no HyperVStorage header stands here")
+        raise FormatError("bad_magic", offset, sentence("no HyperVStorage header stands here"))
     if not checksum_holds(data, checksum, 4):
-        raise FormatError("bad_checksum", offset + 4, "the checksum of a HyperVStorage header is wrong")
+        raise FormatError("bad_checksum", offset + 4, sentence("the checksum of a HyperVStorage header is wrong"))
     return StorageHeader(sequence, version, data_version, log_offset, log_size)
 
 
@@ -93,7 +96,9 @@ def choose_header(read: ReadAt, errors: ErrorRows) -> StorageHeader:
         raise next((other for other in broken if other.kind == "bad_checksum"), broken[0])
     if current.version != VERSION:
         raise FormatError(
-            "unknown_version", 10, f"HyperVStorage version {current.version:#06x} is not known, only 0x0400 is"
+            "unknown_version",
+            10,
+            sentence("HyperVStorage version {version:#06x} is not known, only 0x0400 is", version=current.version),
         )
     for other in broken:
         errors.keep(other)

@@ -32,6 +32,7 @@ from forensics.formats.hyperv.storage_tables import (
 )
 from forensics.formats.hyperv.storage_tree import KeyTree
 from forensics.formats.hyperv.storage_values import StorageValue, inline_bytes, storage_value
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 
@@ -68,7 +69,7 @@ def superseded_values(live: Live, committed: tuple[LogWrite, ...], errors: Error
     if committed:
         history.look()
     if history.is_cut_short:
-        errors.add("too_much_history", 0, "not all of the old entries of the replay log were looked at")
+        errors.add("too_much_history", 0, sentence("not all of the old entries of the replay log were looked at"))
     return tuple(history.found.values())
 
 

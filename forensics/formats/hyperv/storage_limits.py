@@ -7,6 +7,7 @@ needs, and low enough that no file keeps the reader busy.
 from __future__ import annotations
 
 from forensics.formats.errors import FormatError
+from forensics.language import sentence
 
 MIB = 1 << 20
 
@@ -75,7 +76,9 @@ class ErrorRows:
         if len(self._rows) < MAX_ERRORS:
             self._rows.append(error)
         elif len(self._rows) == MAX_ERRORS:
-            self._rows.append(FormatError("too_many_errors", error.offset, "there are more errors than are listed"))
+            self._rows.append(
+                FormatError("too_many_errors", error.offset, sentence("there are more errors than are listed"))
+            )
         return error
 
     @property

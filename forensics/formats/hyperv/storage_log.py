@@ -21,6 +21,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
 from forensics.formats.hyperv.storage_header import StorageHeader, checksum_holds
 from forensics.formats.hyperv.storage_limits import MAX_LOG_BYTES, MAX_LOG_ENTRIES, Budget, ErrorRows
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _SIGNATURE = 0x01110003
@@ -127,18 +128,26 @@ def read_replay_log(read: ReadAt, size: int, header: StorageHeader, errors: Erro
     length = min(header.log_size, max(size - at, 0))
     data = read(at, min(_LOG.size, length)) if length else b""
     if len(data) < _LOG.size:
-        errors.add("truncated", at, "the replay log is not in the file")
+        errors.add("truncated", at, sentence("the replay log is not in the file"))
         return ReplayLog(damaged=True)
     signature, checksum, current, _, most = _LOG.unpack(data)
     if signature != _SIGNATURE:
-        errors.add("bad_magic", at, "no replay log stands where the header says")
+        errors.add("bad_magic", at, sentence("no replay log stands where the header says"))
         return ReplayLog(damaged=True)
     if not checksum_holds(data, checksum, 4):
-        errors.add("bad_checksum", at + 4, "the checksum of the replay log is wrong; what it holds is not believed")
+        errors.add(
+            "bad_checksum", at + 4, sentence("the checksum of the replay log is wrong; what it holds is not believed")
+        )
         return ReplayLog(damaged=True)
     slots = min(most, (length - _LOG.size) // _ENTRY.size, MAX_LOG_ENTRIES)
     if current > slots:
-        errors.add("bad_count", at + 8, f"a replay log with room for {slots} entries says it holds {current}")
+        errors.add(
+            "bad_count",
+            at + 8,
+            sentence(
+                "a replay log with room for {slots} entries says it holds {current}", slots=slots, current=current
+            ),
+        )
         return ReplayLog(damaged=True)
     return _read_entries(read, size, _Place(at, length), (current, slots), errors)
 
@@ -174,19 +183,35 @@ def _read_entries(read: ReadAt, size: int, place: _Place, counts: tuple[int, int
 def _parse_entry(read: ReadAt, size: int, place: _Place, entry: tuple[bytes, int], budget: Budget) -> LogWrite:
     raw, where = entry
     if len(raw) < _ENTRY.size:
-        raise FormatError("truncated", where, "an entry of the replay log is cut off")
+        raise FormatError("truncated", where, sentence("an entry of the replay log is cut off"))
     offset, length, inside, checksum, data_checksum = _ENTRY.unpack(raw)
     if not checksum_holds(raw, checksum, 20):
-        raise FormatError("bad_checksum", where + 20, "the checksum of an entry of the replay log is wrong")
+        raise FormatError("bad_checksum", where + 20, sentence("the checksum of an entry of the replay log is wrong"))
     if inside + length > place.length:
-        raise FormatError("bad_length", where + 8, f"an entry of the replay log has {length} bytes outside of it")
+        raise FormatError(
+            "bad_length",
+            where + 8,
+            sentence("an entry of the replay log has {length} bytes outside of it", length=length),
+        )
     if offset + length > size + MAX_LOG_BYTES:
-        raise FormatError("bad_offset", where, f"an entry of the replay log writes {length} bytes at {offset}")
+        raise FormatError(
+            "bad_offset",
+            where,
+            sentence("an entry of the replay log writes {length} bytes at {offset}", length=length, offset=offset),
+        )
     if not budget.spend(length):
-        raise FormatError("too_large", where, f"the replay log writes more than {MAX_LOG_BYTES} bytes")
+        raise FormatError(
+            "too_large",
+            where,
+            sentence("the replay log writes more than {max_log_bytes} bytes", max_log_bytes=MAX_LOG_BYTES),
+        )
     data = read(place.offset + inside, length)
     if len(data) < length:
-        raise FormatError("truncated", place.offset + inside, "the bytes of an entry of the replay log are cut off")
+        raise FormatError(
+            "truncated", place.offset + inside, sentence("the bytes of an entry of the replay log are cut off")
+        )
     if zlib.crc32(data) != data_checksum:
-        raise FormatError("bad_checksum", where + 24, "the bytes of an entry of the replay log have another checksum")
+        raise FormatError(
+            "bad_checksum", where + 24, sentence("the bytes of an entry of the replay log have another checksum")
+        )
     return LogWrite(offset, data)

@@ -17,6 +17,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_header import checksum_holds
 from forensics.formats.hyperv.storage_limits import MAX_KEY_TABLES, MAX_OBJECT_TABLES, MAX_OBJECTS, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 OBJECT_TABLE_OFFSET = 8192
@@ -76,14 +77,20 @@ def read_objects(view: Overlay, errors: ErrorRows) -> Objects:
             errors.keep(error)
             continue
         if not claims.take(offset, _TABLE.size + len(table)):
-            errors.add("overlap", offset, "an object table lies over another table")
+            errors.add("overlap", offset, sentence("an object table lies over another table"))
             continue
         left -= len(table) // _ENTRY.size
         for more in _read_entries(table, offset + _TABLE.size, (view.size, claims), objects, errors):
             if more in seen:
                 continue
             if len(waiting) >= MAX_OBJECT_TABLES:
-                errors.add("too_many", offset, f"there are more than {MAX_OBJECT_TABLES} object tables")
+                errors.add(
+                    "too_many",
+                    offset,
+                    sentence(
+                        "there are more than {max_object_tables} object tables", max_object_tables=MAX_OBJECT_TABLES
+                    ),
+                )
                 break
             seen.add(more)
             waiting.append(more)
@@ -94,17 +101,25 @@ def _read_table(view: Overlay, offset: int, most: int, errors: ErrorRows) -> byt
     """Return the entries of an object table, as many as its count and the file allow."""
     head = view.read(offset, _TABLE.size)
     if len(head) < _TABLE.size:
-        raise FormatError("truncated", offset, "the file ends before its object table")
+        raise FormatError("truncated", offset, sentence("the file ends before its object table"))
     signature, count = _TABLE.unpack(head)
     if signature != _SIGNATURE:
-        raise FormatError("bad_magic", offset, "no object table stands here")
+        raise FormatError("bad_magic", offset, sentence("no object table stands here"))
     if count > most:
-        errors.add("too_many", offset + 4, f"of the {count} entries of an object table only {most} are read")
+        errors.add(
+            "too_many",
+            offset + 4,
+            sentence("of the {count} entries of an object table only {most} are read", count=count, most=most),
+        )
         count = most
     table = view.read(offset + _TABLE.size, count * _ENTRY.size)
     whole = len(table) // _ENTRY.size
     if whole < count:
-        errors.add("truncated", offset + 4, f"an object table of {count} entries ends after {whole}")
+        errors.add(
+            "truncated",
+            offset + 4,
+            sentence("an object table of {count} entries ends after {whole}", count=count, whole=whole),
+        )
     return table[: whole * _ENTRY.size]
 
 
@@ -119,19 +134,29 @@ def _read_entries(table: bytes, at: int, place: tuple[int, Claims], objects: Obj
         kind, checksum, offset, size, allocated = _ENTRY.unpack(raw)
         where = at + start
         if not checksum_holds(raw, checksum, 1):
-            errors.add("bad_checksum", where + 1, "the checksum of an entry of the object table is wrong")
+            errors.add("bad_checksum", where + 1, sentence("the checksum of an entry of the object table is wrong"))
         elif not allocated or kind not in (_OBJECT_TABLE, _KEY_TABLE, _FILE):
             continue
         elif offset >= end:
-            errors.add("bad_offset", where + 5, f"an object at {offset} lies behind the end of the file")
+            errors.add(
+                "bad_offset",
+                where + 5,
+                sentence("an object at {offset} lies behind the end of the file", offset=offset),
+            )
         elif kind == _OBJECT_TABLE:
             more.append(offset)
         elif kind == _FILE:
             objects.files[offset] = size
         elif len(objects.key_tables) >= MAX_KEY_TABLES:
-            errors.add("too_many", where, f"there are more than {MAX_KEY_TABLES} key tables")
+            errors.add(
+                "too_many",
+                where,
+                sentence("there are more than {max_key_tables} key tables", max_key_tables=MAX_KEY_TABLES),
+            )
         elif not claims.take(offset, max(min(size, end - offset), 1)):
-            errors.add("overlap", where + 5, f"the key table at {offset} lies over another table")
+            errors.add(
+                "overlap", where + 5, sentence("the key table at {offset} lies over another table", offset=offset)
+            )
         else:
             objects.key_tables.append((offset, size))
     return more

@@ -18,6 +18,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_header import checksum_holds, is_newer
 from forensics.formats.hyperv.storage_limits import MAX_KEY_TABLE_BYTES, MAX_KEYS, Budget, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 FREE, INT64, UINT64, DOUBLE, STRING, ARRAY, BOOL, NODE = 1, 3, 4, 5, 6, 7, 8, 9
@@ -88,13 +89,13 @@ def parse_key_table_header(data: bytes, offset: int) -> tuple[int, int]:
         FormatError: ``truncated``, ``bad_magic`` or ``bad_checksum``.
     """
     if len(data) < _TABLE.size:
-        raise FormatError("truncated", offset, "the file ends before a key table")
+        raise FormatError("truncated", offset, sentence("the file ends before a key table"))
     data = data[: _TABLE.size]
     signature, index, sequence, checksum = _TABLE.unpack(data)
     if signature != _SIGNATURE:
-        raise FormatError("bad_magic", offset, "no key table stands here")
+        raise FormatError("bad_magic", offset, sentence("no key table stands here"))
     if not checksum_holds(data, checksum, 6):
-        raise FormatError("bad_checksum", offset + 6, "the checksum of a key table is wrong")
+        raise FormatError("bad_checksum", offset + 6, sentence("the checksum of a key table is wrong"))
     return index, sequence
 
 
@@ -116,13 +117,25 @@ def choose_key_tables(view: Overlay, places: list[tuple[int, int]], errors: Erro
             continue
         inside = min(size, view.size - offset)
         if inside < size:
-            errors.add("truncated", offset, f"a key table of {size} bytes ends after {inside}")
+            errors.add(
+                "truncated",
+                offset,
+                sentence("a key table of {size} bytes ends after {inside}", size=size, inside=inside),
+            )
         if not budget.spend(inside):
-            errors.add("too_large", offset, f"the key tables have more than {MAX_KEY_TABLE_BYTES} bytes")
+            errors.add(
+                "too_large",
+                offset,
+                sentence(
+                    "the key tables have more than {max_key_table_bytes} bytes", max_key_table_bytes=MAX_KEY_TABLE_BYTES
+                ),
+            )
             continue
         other = latest.get(index)
         if other is not None and other.sequence == sequence:
-            errors.add("duplicate", offset, f"there are two key tables {index} with one sequence number")
+            errors.add(
+                "duplicate", offset, sentence("there are two key tables {index} with one sequence number", index=index)
+            )
         elif other is None or is_newer(sequence, other.sequence):
             latest[index] = KeyTable(index, sequence, offset, inside)
     return latest
@@ -134,10 +147,14 @@ def read_keys(view: Overlay, tables: dict[int, KeyTable], errors: ErrorRows) -> 
     for table in tables.values():
         data = view.read(table.offset, table.size)
         if len(data) < table.size:
-            errors.add("truncated", table.offset, f"a key table of {table.size} bytes ends after {len(data)}")
+            errors.add(
+                "truncated",
+                table.offset,
+                sentence("a key table of {size} bytes ends after {count}", size=table.size, count=len(data)),
+            )
         for entry in parse_keys(data, table, errors):
             if len(keys) >= MAX_KEYS:
-                errors.add("too_many", entry.offset, f"there are more than {MAX_KEYS} keys")
+                errors.add("too_many", entry.offset, sentence("there are more than {max_keys} keys", max_keys=MAX_KEYS))
                 return keys
             keys[entry.ref] = entry
     return keys
@@ -156,13 +173,17 @@ def parse_keys(data: bytes, table: KeyTable, errors: ErrorRows) -> Iterator[KeyE
         where = table.offset + at
         if len(data) - at < _ENTRY.size:
             if any(data[at:]):
-                errors.add("truncated", where, "a key is cut off by the end of its table")
+                errors.add("truncated", where, sentence("a key is cut off by the end of its table"))
             return
         kind, _, size, *_ = fields = _ENTRY.unpack_from(data, at)
         if not size and not any(data[at : at + _ENTRY.size]):
             return
         if size < _ENTRY.size:
-            errors.add("bad_length", where + 2, f"a key cannot have {size} bytes; what follows it in its table is lost")
+            errors.add(
+                "bad_length",
+                where + 2,
+                sentence("a key cannot have {size} bytes; what follows it in its table is lost", size=size),
+            )
             return
         if kind != FREE:
             try:
@@ -175,22 +196,22 @@ def parse_keys(data: bytes, table: KeyTable, errors: ErrorRows) -> Iterator[KeyE
 def _parse_key(raw: bytes, fields: tuple[int, ...], ref: Ref, where: int) -> KeyEntry:
     kind, flags, size, parent_table, parent_offset, checksum, sequence, name_length = fields
     if len(raw) < size:
-        raise FormatError("truncated", where, f"a key of {size} bytes leaves its table")
+        raise FormatError("truncated", where, sentence("a key of {size} bytes leaves its table", size=size))
     in_file_object = bool(flags & IN_FILE_OBJECT) and kind != NODE
     name_end = _ENTRY.size + name_length
     end = name_end + _data_length(raw, name_end, kind, in_file_object, where)
     if end > size:
-        raise FormatError("bad_length", where, f"a key of {size} bytes has a value that leaves it")
+        raise FormatError("bad_length", where, sentence("a key of {size} bytes has a value that leaves it", size=size))
     # The slack behind the value is not part of the sum.
     if zlib.crc32(raw[:12] + bytes(4) + raw[16:end]) != checksum:
-        raise FormatError("bad_checksum", where + 12, "the checksum of a key is wrong")
+        raise FormatError("bad_checksum", where + 12, sentence("the checksum of a key is wrong"))
     name = raw[_ENTRY.size : name_end]
     if not name.endswith(b"\0"):
-        raise FormatError("bad_text", where + _ENTRY.size, "the name of a key does not end with NUL")
+        raise FormatError("bad_text", where + _ENTRY.size, sentence("the name of a key does not end with NUL"))
     try:
         text = name[:-1].decode("utf-8")
     except UnicodeDecodeError as error:
-        raise FormatError("bad_text", where + _ENTRY.size, "the name of a key is not UTF-8") from error
+        raise FormatError("bad_text", where + _ENTRY.size, sentence("the name of a key is not UTF-8")) from error
     return KeyEntry(
         ref=ref,
         kind=kind,
@@ -206,11 +227,11 @@ def _parse_key(raw: bytes, fields: tuple[int, ...], ref: Ref, where: int) -> Key
 def _data_length(raw: bytes, at: int, kind: int, in_file_object: bool, where: int) -> int:
     """Return how many bytes the value of a key has, which stands at byte ``at`` of it."""
     if kind not in _FIXED and kind not in (STRING, ARRAY):
-        raise FormatError("unknown_type", where, f"keys of type {kind} are not known")
+        raise FormatError("unknown_type", where, sentence("keys of type {kind} are not known", kind=kind))
     if in_file_object:
         return _POINTER_SIZE
     if kind in _FIXED:
         return _FIXED[kind]
     if at + _LENGTH.size > len(raw):
-        raise FormatError("truncated", where, "a key ends before the length of its value")
+        raise FormatError("truncated", where, sentence("a key ends before the length of its value"))
     return _LENGTH.size + int(_LENGTH.unpack_from(raw, at)[0])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from forensics.formats.hyperv.storage_limits import MAX_DEPTH, MAX_PATH, MAX_PATH_CHARACTERS, Budget, ErrorRows
 from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref
+from forensics.language import sentence
 
 
 class KeyTree:
@@ -70,9 +71,13 @@ class KeyTree:
 
     def _lost(self, ref: Ref, kind: str, offset: int) -> tuple[str, int]:
         texts = {
-            "bad_parent": "a key's parent is damaged, missing, or not a node",
-            "cycle": "a key is above itself",
-            "too_deep": f"keys are more than {MAX_DEPTH} deep, or their path longer than {MAX_PATH} characters",
+            "bad_parent": sentence("a key's parent is damaged, missing, or not a node"),
+            "cycle": sentence("a key is above itself"),
+            "too_deep": sentence(
+                "keys are more than {max_depth} deep, or their path longer than {max_path} characters",
+                max_depth=MAX_DEPTH,
+                max_path=MAX_PATH,
+            ),
         }
         self._errors.add(kind, offset, texts[kind])
         place = self._known[ref] = (f"?{ref[0]}:{ref[1]}", 1)

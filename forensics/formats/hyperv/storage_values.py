@@ -16,6 +16,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_limits import MAX_VALUE_BYTES, Budget, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
 from forensics.formats.hyperv.storage_tables import ARRAY, BOOL, DOUBLE, INT64, NODE, STRING, UINT64, KeyEntry
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 KINDS = {
@@ -82,10 +83,14 @@ def decode_value(kind: int, data: bytes, offset: int) -> Value:
         try:
             return data.decode("utf-16-le").rstrip("\0")
         except UnicodeDecodeError as error:
-            raise FormatError("bad_text", offset, "a text is not UTF-16") from error
+            raise FormatError("bad_text", offset, sentence("a text is not UTF-16")) from error
     form = _BOOL if kind == BOOL else _NUMBERS[kind]
     if len(data) != form.size:
-        raise FormatError("bad_length", offset, f"a {KINDS[kind]} has {form.size} bytes, not {len(data)}")
+        raise FormatError(
+            "bad_length",
+            offset,
+            sentence("a {kinds} has {size} bytes, not {count}", kinds=KINDS[kind], size=form.size, count=len(data)),
+        )
     (number,) = form.unpack(data)
     return bool(number) if kind == BOOL else float(number) if kind == DOUBLE else int(number)
 
@@ -143,19 +148,33 @@ class ValueReader:
         kind = KINDS[entry.kind]
         error: FormatError | None = None
         if offset not in self._files:
-            error = FormatError("bad_pointer", entry.offset, f"no file object stands at {offset}")
+            error = FormatError(
+                "bad_pointer", entry.offset, sentence("no file object stands at {offset}", offset=offset)
+            )
         elif size > self._files[offset]:
-            message = f"a value of {size} bytes is said to be in a file object of {self._files[offset]}"
+            message = sentence(
+                "a value of {size} bytes is said to be in a file object of {files}",
+                size=size,
+                files=self._files[offset],
+            )
             error = FormatError("bad_length", entry.offset, message)
         elif offset + size > self._view.size:
-            error = FormatError("truncated", offset, f"the file ends within a value of {size} bytes")
+            error = FormatError(
+                "truncated", offset, sentence("the file ends within a value of {size} bytes", size=size)
+            )
         elif size > self._max_value:
             return StorageValue(path, kind, None, size)
         elif not budget.spend(size):
-            error = FormatError("too_large", offset, f"the values have more than {MAX_VALUE_BYTES} bytes")
+            error = FormatError(
+                "too_large",
+                offset,
+                sentence("the values have more than {max_value_bytes} bytes", max_value_bytes=MAX_VALUE_BYTES),
+            )
         if error is None:
             data = self._view.read(offset, size)
             if len(data) == size:
                 return storage_value(path, entry, data)
-            error = FormatError("truncated", offset, f"the file ends within a value of {size} bytes")
+            error = FormatError(
+                "truncated", offset, sentence("the file ends within a value of {size} bytes", size=size)
+            )
         return StorageValue(path, kind, None, size, error)

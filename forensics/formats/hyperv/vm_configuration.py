@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 VIRTUAL_TPM = "736e6aa9-a3f8-49c0-9550-a963214d259a"
@@ -202,7 +203,13 @@ class _Reader:
     def _first(self, most: int, found: Iterable[str], what: str) -> tuple[str, ...]:
         kept = tuple(found)
         if len(kept) > most:
-            self.problems.append(FormatError("too_many", 0, f"only the first {most} of {len(kept)} {what} are kept"))
+            self.problems.append(
+                FormatError(
+                    "too_many",
+                    0,
+                    sentence("only the first {most} of {count} {what} are kept", most=most, count=len(kept), what=what),
+                )
+            )
         return kept[:most]
 
     def _text(self, path: str) -> str | None:

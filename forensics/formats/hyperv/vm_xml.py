@@ -14,6 +14,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue, Value
 from forensics.formats.hyperv.storage_tree import names_by_node
 from forensics.formats.xml_text import parse_xml
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,9 @@ def parse_vm_xml(data: bytes) -> HyperVStorage:
     """
     root = parse_xml(data)
     if root.tag != _ROOT:
-        raise FormatError("bad_xml", 0, f"the XML is no configuration of a virtual machine: no element {_ROOT}")
+        raise FormatError(
+            "bad_xml", 0, sentence("the XML is no configuration of a virtual machine: no element {root}", root=_ROOT)
+        )
     values: dict[str, StorageValue] = {}
     paths: list[str] = []
     for path, element in _elements(root):
@@ -77,7 +80,9 @@ def _value(path: str, kind: str, text: str) -> StorageValue:
     try:
         value = _typed(kind, text)
     except (ValueError, binascii.Error):
-        raise FormatError("bad_value", 0, f"the value {path[:200]} is no {kind}") from None
+        raise FormatError(
+            "bad_value", 0, sentence("the value {path} is no {kind}", path=path[:200], kind=kind)
+        ) from None
     return StorageValue(path, kind, value, len(value) if isinstance(value, str | bytes) else 8)
 
 

@@ -11,6 +11,7 @@ import zlib
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 TPM_NVRAM = 3
@@ -104,7 +105,7 @@ def parse_vmgs(read: ReadAt, size: int) -> Vmgs:
     if not headers:
         if read(_GPT_OFFSET, len(_GPT_SIGNATURE)) == _GPT_SIGNATURE:
             return Vmgs("1", None, ())
-        raise FormatError("bad_magic", 0, "this is no VMGS file")
+        raise FormatError("bad_magic", 0, sentence("this is no VMGS file"))
     header = headers[0]
     for other in headers[1:]:
         newer = 0 < (other.sequence - header.sequence) & 0xFFFFFFFF < 1 << 31
@@ -112,7 +113,9 @@ def parse_vmgs(read: ReadAt, size: int) -> Vmgs:
         if (other.checksum_holds, newer) > (header.checksum_holds, not newer):
             header = other
     if header.version not in _VERSIONS:
-        raise FormatError("unknown_version", 8, f"VMGS version {header.version:#010x} is not known")
+        raise FormatError(
+            "unknown_version", 8, sentence("VMGS version {version:#010x} is not known", version=header.version)
+        )
     encryption = _ENCRYPTIONS.get(header.encryption, f"unknown:{header.encryption}")
     entries = _parse_file_table(read, size, header.table_block * BLOCK, errors)
     return Vmgs(_VERSIONS[header.version], encryption, entries, tuple(errors))
@@ -122,19 +125,19 @@ def _parse_header(read: ReadAt, offset: int, errors: list[FormatError]) -> _Head
     data = read(offset, _HEADER.size)
     if len(data) < _HEADER.size or not data.startswith(_SIGNATURE):
         if any(data) and data[:8] != bytes(8):
-            errors.append(FormatError("bad_magic", offset, "no VMGS header stands here"))
+            errors.append(FormatError("bad_magic", offset, sentence("no VMGS header stands here")))
         return None
     _, version, checksum, sequence, _, table_block, _, encryption, _, _ = _HEADER.unpack(data)
     holds = zlib.crc32(data[:12] + bytes(4) + data[16:]) == checksum
     if not holds:
-        errors.append(FormatError("bad_checksum", offset + 12, "the checksum of a VMGS header is wrong"))
+        errors.append(FormatError("bad_checksum", offset + 12, sentence("the checksum of a VMGS header is wrong")))
     return _Header(sequence, version, table_block, encryption, holds)
 
 
 def _parse_file_table(read: ReadAt, size: int, offset: int, errors: list[FormatError]) -> tuple[VmgsEntry, ...]:
     table = read(offset, _FILES * _FILE.size)
     if len(table) < _FILES * _FILE.size:
-        raise FormatError("truncated", offset, "the file table of the VMGS file is cut off")
+        raise FormatError("truncated", offset, sentence("the file table of the VMGS file is cut off"))
     entries = []
     for file_id in range(_FILES):
         block, blocks, used, _, attributes = _FILE.unpack_from(table, file_id * _FILE.size)
@@ -142,10 +145,17 @@ def _parse_file_table(read: ReadAt, size: int, offset: int, errors: list[FormatE
             continue
         where = offset + file_id * _FILE.size
         if used > blocks * BLOCK:
-            message = f"file {file_id} of {used} bytes has room for {blocks * BLOCK}"
+            message = sentence(
+                "file {file_id} of {used} bytes has room for {blocks}",
+                file_id=file_id,
+                used=used,
+                blocks=blocks * BLOCK,
+            )
             errors.append(FormatError("bad_length", where + 8, message))
         elif (block + blocks) * BLOCK > size:
-            errors.append(FormatError("truncated", where, f"file {file_id} leaves the VMGS file"))
+            errors.append(
+                FormatError("truncated", where, sentence("file {file_id} leaves the VMGS file", file_id=file_id))
+            )
         entries.append(
             VmgsEntry(
                 file_id=file_id,

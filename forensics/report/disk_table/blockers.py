@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence, sentence_n
 from forensics.tables.finding import Finding
 from forensics.tables.hyperv import BitLockerRow, VmRow
 from forensics.tables.identity import SharedIdentityRow
@@ -40,20 +41,47 @@ class Blocker(NamedTuple):
     text: str
 
 
-_OF_RULES = {
-    "tpm-key-will-not-survive-move": Blocker("tpm_key", "{count} key{s} sealed by the TPM"),
-    "vbs-key-bound-to-device": Blocker("vbs_key", "{count} key{s} bound to the device by VBS"),
-    "bitlocker-tpm-only-no-recovery": Blocker(
-        "bitlocker", "{count} BitLocker volume{s} with the TPM alone, without a recovery password"
+_OF_RULES: dict[str, tuple[BlockerKind, Callable[[int], str]]] = {
+    "tpm-key-will-not-survive-move": (
+        "tpm_key",
+        lambda count: sentence_n("{count} key sealed by the TPM", "{count} keys sealed by the TPM", count),
     ),
-    "image-not-yet-specialized": Blocker("new_identity", "the next boot gives it a new identity (Sysprep)"),
-    "golden-image-carries-keys": Blocker("sysprep", "{count} key{s} that a generalize would end"),
-    "specialize-skips-crypto": Blocker("sysprep", "clones keep its identity (Specialize.xml)"),
-    "hgs-mode-host": Blocker("guardian", "virtual machines need a Host Guardian Service"),
-    "vm-guest-state-mismatch": Blocker("vtpm_state", "{count} state{s} of virtual TPMs missing, or of another time"),
+    "vbs-key-bound-to-device": (
+        "vbs_key",
+        lambda count: sentence_n(
+            "{count} key bound to the device by VBS", "{count} keys bound to the device by VBS", count
+        ),
+    ),
+    "bitlocker-tpm-only-no-recovery": (
+        "bitlocker",
+        lambda count: sentence_n(
+            "{count} BitLocker volume with the TPM alone, without a recovery password",
+            "{count} BitLocker volumes with the TPM alone, without a recovery password",
+            count,
+        ),
+    ),
+    "image-not-yet-specialized": (
+        "new_identity",
+        lambda _: sentence("the next boot gives it a new identity (Sysprep)"),
+    ),
+    "golden-image-carries-keys": (
+        "sysprep",
+        lambda count: sentence_n(
+            "{count} key that a generalize would end", "{count} keys that a generalize would end", count
+        ),
+    ),
+    "specialize-skips-crypto": ("sysprep", lambda _: sentence("clones keep its identity (Specialize.xml)")),
+    "hgs-mode-host": ("guardian", lambda _: sentence("virtual machines need a Host Guardian Service")),
+    "vm-guest-state-mismatch": (
+        "vtpm_state",
+        lambda count: sentence_n(
+            "{count} state of virtual TPMs missing, or of another time",
+            "{count} states of virtual TPMs missing, or of another time",
+            count,
+        ),
+    ),
 }
-"""What findings of a rule block, by the rule."""
-_OF_RELATIONS = {"clone": "shares its identity with {names}", "unknown": "may share its identity with {names}"}
+"""What findings of a rule block, by the rule: what about, and in words for so many subjects."""
 MOST_OTHERS = 2
 """Display: machines that a blocker names; the others it counts."""
 
@@ -76,9 +104,14 @@ def _findings(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
         for (machine_id, name), findings in groups.items():
             if name == rule:
                 count = sum(len(finding.subjects) for finding in findings)
-                told = words.format(count=count, s="" if count == 1 else "s")
                 sure = min((f.confidence for f in findings), key=_SURE.index)
-                yield machine_id, Blocker(kind, told if sure == "proved" else f"{told}, {sure}")
+                yield machine_id, Blocker(kind, _with_certainty(words(count), sure))
+
+
+def _with_certainty(told: str, sure: str) -> str:
+    if sure == "likely":
+        return sentence("{told}, likely", told=told)
+    return sentence("{told}, possible", told=told) if sure == "possible" else told
 
 
 _SURE = ("possible", "likely", "proved")
@@ -97,9 +130,12 @@ def _bitlocker(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
         if asks and not _WITHOUT_TPM.intersection(row.protectors):
             volumes[row.machine_id].append(row)
     for machine_id, rows in volumes.items():
-        one = "BitLocker asks for its recovery password without this TPM"
-        several = f"{len(rows)} BitLocker volumes ask for their recovery passwords without this TPM"
-        yield machine_id, Blocker("bitlocker", one if len(rows) == 1 else several)
+        told = sentence_n(
+            "BitLocker asks for its recovery password without this TPM",
+            "{count} BitLocker volumes ask for their recovery passwords without this TPM",
+            len(rows),
+        )
+        yield machine_id, Blocker("bitlocker", told)
 
 
 def _guardians(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
@@ -109,14 +145,22 @@ def _guardians(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
         if vm.vtpm == "present" and not vm.is_checkpoint:
             machines[vm.machine_id].add(vm.vm_id or vm.source_path)
     for machine_id, names in machines.items():
-        needs = "virtual machine needs" if len(names) == 1 else "virtual machines need"
-        yield machine_id, Blocker("guardian", f"{len(names)} {needs} guardian keys on the new host (virtual TPM)")
+        told = sentence_n(
+            "{count} virtual machine needs guardian keys on the new host (virtual TPM)",
+            "{count} virtual machines need guardian keys on the new host (virtual TPM)",
+            len(names),
+        )
+        yield machine_id, Blocker("guardian", told)
 
 
 def _identities(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
     rows: list[SharedIdentityRow] = case.rows("shared_identity")
     for row in rows:
-        if row.relation in _OF_RELATIONS and row.with_members:
-            more = f" and {len(row.with_members) - MOST_OTHERS} more" if len(row.with_members) > MOST_OTHERS else ""
-            names = f"{', '.join(row.with_members[:MOST_OTHERS])}{more}"
-            yield row.member, Blocker("identity", _OF_RELATIONS[row.relation].format(names=names))
+        if row.relation in ("clone", "unknown") and row.with_members:
+            names = joined(row.with_members[:MOST_OTHERS], ", ")
+            if len(row.with_members) > MOST_OTHERS:
+                names = sentence("{names} and {count} more", names=names, count=len(row.with_members) - MOST_OTHERS)
+            told = sentence("may share its identity with {names}", names=names)
+            if row.relation == "clone":
+                told = sentence("shares its identity with {names}", names=names)
+            yield row.member, Blocker("identity", told)

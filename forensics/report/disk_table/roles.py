@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from forensics.case_tables import CaseTables
+from forensics.language import joined, sentence
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.use import CertificateUseRow
 
-DOMAIN_CONTROLLER, AUTHORITY, HYPERV, WEB = "domain controller", "certification authority", "Hyper-V host", "web server"
-SERVER, WORKSTATION, PROFILE = "server", "workstation", "profile"
+DOMAIN_CONTROLLER, AUTHORITY = sentence("domain controller"), sentence("certification authority")
+HYPERV, WEB, VPN = sentence("Hyper-V host"), sentence("web server"), sentence("VPN server")
+SERVER, WORKSTATION, PROFILE = sentence("server"), sentence("workstation"), sentence("profile")
 ROLES = (
     DOMAIN_CONTROLLER,
     AUTHORITY,
@@ -22,7 +24,7 @@ ROLES = (
     WEB,
     "NDES",
     "NPS",
-    "VPN server",
+    VPN,
     "WSUS",
     "AD LDS",
     "Windows Admin Center",
@@ -31,7 +33,7 @@ ROLES = (
     PROFILE,
 )
 """All of them, the most important first."""
-SHORT = {DOMAIN_CONTROLLER: "DC", AUTHORITY: "CA", HYPERV: "Hyper-V"}
+SHORT: dict[str, str] = {DOMAIN_CONTROLLER: "DC", AUTHORITY: "CA", HYPERV: "Hyper-V"}
 """What a narrow column calls them."""
 _OF_CONSUMERS = {
     "AD CS": AUTHORITY,
@@ -44,7 +46,7 @@ _OF_CONSUMERS = {
     "SQL Server": "SQL Server",
     "NDES": "NDES",
     "NPS": "NPS",
-    "SSTP": "VPN server",
+    "SSTP": VPN,
     "WSUS": "WSUS",
     "AD LDS": "AD LDS",
     "Windows Admin Center": "Windows Admin Center",
@@ -82,7 +84,9 @@ def roles_of(case: CaseTables) -> dict[int, list[str]]:
 def _told(machine: MachineRow, sure: set[str], likely: set[str]) -> list[str]:
     if machine.kind == "profile":
         return [PROFILE]
-    found = [role if role in sure else f"{role} (likely)" for role in ROLES if role in sure | likely]
+    found = [
+        role if role in sure else sentence("{role} (likely)", role=role) for role in ROLES if role in sure | likely
+    ]
     if found or not machine.product_name:
         return found
     return [SERVER if "server" in machine.product_name.lower() else WORKSTATION]
@@ -90,4 +94,4 @@ def _told(machine: MachineRow, sure: set[str], likely: set[str]) -> list[str]:
 
 def short_roles(roles: Sequence[str]) -> str:
     """Return roles for a narrow column."""
-    return ", ".join(SHORT.get(role.removesuffix(" (likely)"), role) for role in roles)
+    return joined((SHORT.get(role.removesuffix(" (likely)"), role) for role in roles), ", ")

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.language import Sentence, joined, sentence, sentence_n
 from forensics.report.accounted import doubts_of
 from forensics.report.disk_table.blockers import Blocker, blockers_of
 from forensics.report.disk_table.ends import ending_rows, next_of
@@ -61,7 +62,7 @@ class _Rows:
         self._gaps: dict[int, list[str]] = defaultdict(list)
         for entry in not_examined(case, facts, self._triage, lambda _: ""):
             if entry.machine_id:
-                self._gaps[entry.machine_id].append(f"{entry.what}{f': {entry.why}' if entry.why else ''}")
+                self._gaps[entry.machine_id].append(joined(filter(None, (entry.what, entry.why)), ": "))
         self._unseen = unseen_stores(case)
         # What of exports is of no machine: the row of the one source that has none.
         self._leaves = leaves(case.sources)
@@ -79,7 +80,7 @@ class _Rows:
 
     def _without_machine(self, entry: SourceEntry) -> DiskRow:
         if entry.error:
-            reason = entry.error.removeprefix(entry.path).lstrip(": ")
+            reason = _without_path(entry.error, entry.path)
             return DiskRow(source=entry.path, kind=entry.kind, state="not_examined", not_examined=[reason])
         row = DiskRow(source=entry.path, kind=entry.kind, not_examined=doubts_of(entry, self._case.sources))
         bare = [other for other in self._leaves if not other.error and not other.machine_ids]
@@ -103,12 +104,10 @@ class _Rows:
         # Nothing builds on what was examined again after it had changed.
         if entry.older_state_of and not entry.older_state_of.startswith(entry.path):
             newer = entry.older_state_of.replace("\\", "/").rsplit("/", 1)[-1]
-            may = (
-                "may build"
-                if any(other.path == entry.older_state_of and other.error for other in self._leaves)
-                else "builds"
-            )
-            row.add_blockers([Blocker("newer_state", f"a newer state {may} on it ({newer})")])
+            told = sentence("a newer state builds on it ({name})", name=newer)
+            if any(other.path == entry.older_state_of and other.error for other in self._leaves):
+                told = sentence("a newer state may build on it ({name})", name=newer)
+            row.add_blockers([Blocker("newer_state", told)])
         return row
 
     def _fill(self, row: DiskRow, number: int) -> None:
@@ -133,8 +132,23 @@ class _Rows:
     def _gaps_of(self, number: int, undecided: list[KeyChainRow]) -> Iterator[str]:
         if number in self._unseen:
             outcome = self._unseen[number]
-            yield f"its certificate stores were not seen whole: {outcome.why or outcome.state.replace('_', ' ')}"
+            why = outcome.why or outcome.state.replace("_", " ")
+            yield sentence("its certificate stores were not seen whole: {why}", why=why)
         lack = lack_of_evidence(self._case, undecided, self._facts)
         if lack.keys:
-            yield f"{lack.keys} key{'' if lack.keys == 1 else 's'} undecided for want of evidence: {lack.reason}"
+            yield sentence_n(
+                "{count} key undecided for want of evidence: {why}",
+                "{count} keys undecided for want of evidence: {why}",
+                lack.keys,
+                why=lack.reason,
+            )
         yield from self._gaps[number]
+
+
+def _without_path(error: str, path: str) -> str:
+    """Return an error without the path at its beginning; in another language it may stand elsewhere, and stays."""
+    text = error.removeprefix(path).lstrip(": ")
+    if not isinstance(error, Sentence) or text == error:
+        return error if text == error else text
+    rest = [value for value in error.made.values.values() if value == text]
+    return rest[0] if rest and isinstance(rest[0], Sentence) else Sentence(text, error.made)

@@ -10,6 +10,7 @@ from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.machines import name_of
 from forensics.report.profiles import is_profile
+from forensics.tables.outcome import NOT_COLLECTED
 from forensics.tables.record import ProblemRow
 
 MOST_PROBLEMS = 500
@@ -73,7 +74,7 @@ def _gaps(case: CaseTables, t: Catalogue) -> list[Gap]:
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in case.rows("coverage"):
         if row.outcome in ("not_examined", "unreadable", "partial"):
-            why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
+            why = row.detail or ((NOT_COLLECTED.why or "") if row.outcome == "not_examined" else "unreadable")
             machine = facts.machine_name(row.machine_id) if several and row.machine_id else ""
             found.setdefault((machine, row.area, why), {})[row.name] = None
     return [
@@ -90,7 +91,7 @@ def _sources(case: CaseTables, t: Catalogue) -> list[SourceView]:
         size = t("{bytes} bytes", bytes=f"{entry.size:,}") if entry.size is not None else t("not a single file")
         hashed = entry.sha256 or (t("not hashed (--hash does)") if entry.size is not None else "–")
         machines = [names.get(number, str(number)) for number in entry.machine_ids]
-        views.append(SourceView(entry.path, entry.kind, size, hashed, machines, entry.error or ""))
+        views.append(SourceView(entry.path, entry.kind, size, hashed, machines, t.sentence(entry.error or "")))
     return views
 
 

@@ -1,0 +1,67 @@
+"""The messages that the program says, as its source writes them out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+import forensics
+
+HOME = Path(forensics.__file__).parent
+SAID = frozenset({"_", "t", "message", "sentence"})
+COUNTED = frozenset({"_n", "sentence_n"})
+_IN_TEMPLATES = re.compile(r"\bt\('((?:[^'\\]|\\.)*)'")
+
+
+def messages() -> dict[str, str]:
+    """Return each message with the file that says it, by its path in the package; of counted ones both forms."""
+    found: dict[str, str] = {}
+    for file in sorted(HOME.rglob("*.py")):
+        place = file.relative_to(HOME).as_posix()
+        if not place.startswith("language/"):
+            found |= {text: place for text in _in_source(file.read_text(encoding="utf-8")) if text not in found}
+    for file in sorted(HOME.rglob("*.j2")):
+        place = file.relative_to(HOME).as_posix()
+        for text in _IN_TEMPLATES.findall(file.read_text(encoding="utf-8")):
+            found.setdefault(text.replace("\\'", "'"), place)
+    return found
+
+
+def several() -> set[str]:
+    """Return of counted messages the form of any count but 1, which a language may not have."""
+    return {
+        argument.value
+        for file in HOME.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in COUNTED
+        for argument in node.args[1:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+
+
+def _in_source(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            count = 1 if name in SAID else 2 if name in COUNTED else 0
+            for argument in node.args[:count]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    yield argument.value
+
+
+def constants() -> set[str]:
+    """Return every text that the source of the program holds, and of click, which says the errors of options.
+
+    A word of a table may be said by a variable.
+    """
+    return {
+        node.value
+        for home in (HOME, Path(click.__file__).parent)
+        for file in home.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
