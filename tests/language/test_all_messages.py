@@ -12,8 +12,8 @@ import forensics.language
 from forensics.language.spoken import has_words
 from tests.cli.help_messages import help_messages
 from tests.language.conditions import conditions
-from tests.language.messages import HOME, constants, messages
-from tests.language.translations import translated
+from tests.language.messages import HOME, constants, counted, messages
+from tests.language.translations import catalogue, translated
 
 CONVERTED = (
     "attestation/answer.py",
@@ -84,3 +84,10 @@ def test_errors_of_evidence_are_raised_with_sentences() -> None:
 def test_no_translation_is_the_message_itself(language: str) -> None:
     same = [text for text, said in translated(language).items() if text == said and has_words(text)]
     assert [text for text in same if re.search(r"[a-z]{3,} [a-z]{3,}", text)] == []
+
+
+def test_counted_messages_are_translated_as_counted_ones() -> None:
+    """gettext looks for the pair; an entry of one of the two alone is never found."""
+    pairs = {tuple(message.id) for message in catalogue() if isinstance(message.id, tuple)}
+    written = {pair for pair in counted() if any(map(has_words, pair))}
+    assert written - pairs == set()
