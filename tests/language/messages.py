@@ -34,24 +34,12 @@ def messages() -> dict[str, str]:
 def counted() -> set[tuple[str, str]]:
     """Return the counted messages that are written out where they are said, each with its form of 1 and the other."""
     return {
-        (one.value, many.value)
+        (str(one.value), str(many.value))
         for file in HOME.rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in COUNTED and len(node.args) > 1
         for one, many in [node.args[:2]]
         if isinstance(one, ast.Constant) and isinstance(many, ast.Constant)
-    }
-
-
-def several() -> set[str]:
-    """Return of counted messages the form of any count but 1, which a language may not have."""
-    return {
-        argument.value
-        for file in HOME.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in COUNTED
-        for argument in node.args[1:2]
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
 
 
