@@ -12,8 +12,8 @@ import click
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import debug_option, overwrite_option, utc_time
-from forensics.cli.output import check_targets, emit, refusals_told
-from forensics.language import _
+from forensics.cli.output import check_targets, emit, refusals_told, tell_in_language
+from forensics.language import _, told
 
 _FLEET_FORMATS = ("text", "html", "csv", "json", "xlsx")
 _REPORT_FORMATS = tuple(dict.fromkeys((*_FLEET_FORMATS, *forensics.FORMATS)))
@@ -113,7 +113,7 @@ def _told() -> Iterator[None]:
     except (forensics.DatasetError, forensics.UnknownDiskError) as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
-        missing = f"fleets need the Python package {error.name}: pip install 'keymortem[fleet]'"
+        missing = _("fleets need the Python package {package}: pip install 'keymortem[fleet]'", package=error.name)
         raise click.UsageError(missing) from error
 
 
@@ -124,7 +124,8 @@ def _report_disk(
     with _told():
         case = fleet.case(disk)
     for sentence in case.not_examined:
-        say(sentence)
+        say(told(sentence))
+    tell_in_language(case, ())
     emit(case, form, output, overwrite=overwrite)
     if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)

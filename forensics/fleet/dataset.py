@@ -38,7 +38,7 @@ KEYS = b"disks"
 REPLACES = b"replaces"
 """Where the names of such files stand whose rows it has: they do not count, also where they are still there."""
 _HEAD = "fleet.json"
-PER_DISK = (*ROW_CLASSES, "source", "finding", "summary", "ending")
+PER_DISK = (*ROW_CLASSES, "source", "finding", "sentence", "summary", "ending")
 """Tables of which each disk may have rows."""
 BUCKETS = "0123456789abcdef"
 

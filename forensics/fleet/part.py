@@ -23,6 +23,7 @@ from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
+from forensics.tables.sentences import sentence_to_json
 from forensics.tables.source import SourceEntry
 
 OF_DISK = ColumnSpec("disk", "text", False, "Key of the disk: `disk.disk`")
@@ -43,6 +44,10 @@ FINDING = (
     ColumnSpec("json", "text", False, "All of it, as in the document of examine; machine_id is that of the disk alone"),
 )
 
+SENTENCE = (
+    ColumnSpec("json", "text", False, "Of what a text in the rows was made, by which it is told in another language"),
+)
+
 
 def own_columns(table: str) -> tuple[ColumnSpec, ...]:
     """Return the columns of a table of the case; one of its own that is called disk has another name."""
@@ -50,7 +55,7 @@ def own_columns(table: str) -> tuple[ColumnSpec, ...]:
     return (OF_DISK, ROW_NUMBER, *own)
 
 
-_OTHERS = {"source": SOURCE, "finding": FINDING, "summary": SUMMARY, "ending": ENDING}
+_OTHERS = {"source": SOURCE, "finding": FINDING, "sentence": SENTENCE, "summary": SUMMARY, "ending": ENDING}
 
 
 def columns_of(table: str) -> tuple[ColumnSpec, ...]:
@@ -135,6 +140,7 @@ def _cells(disk: str, case: CaseTables) -> Iterator[tuple[str, Iterable[Sequence
         yield name, ([getattr(row, spec.name) for spec in specs] for row in rows)
     yield "source", (_source(disk, entry) for entry in case.sources)
     yield "finding", (finding_cells(finding, disk) for finding in case.finding_list)
+    yield "sentence", ([sentence_to_json(each)] for each in case.sentences.values())
     summary = (replace(row, machine_id=_number(disk, row.machine_id)) for row in disk_rows(case))
     yield "summary", (row.cells for row in summary)
     ending = (replace(row, machine_id=_number(disk, row.machine_id)) for row in ending_rows(case))

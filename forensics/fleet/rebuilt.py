@@ -15,12 +15,14 @@ from forensics.fleet.dataset import FOLDED, Dataset
 from forensics.fleet.machine_number import on_disk
 from forensics.fleet.part import columns_of
 from forensics.fleet.stored import keys_of, read_parquet
+from forensics.language import Sentence
 from forensics.report.exports.flat import SOURCE
 from forensics.tables.finding import Finding
 from forensics.tables.finding_json import from_json
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
+from forensics.tables.sentences import sentence_from_json
 from forensics.tables.source import SourceEntry
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ def rebuilt_case(connection: duckdb.DuckDBPyConnection, dataset: Dataset, disk: 
     ).fetchall()
     if not known:
         raise KeyError(disk)
+    made = [sentence_from_json(cells["json"]) for cells in _rows(connection, dataset, "sentence", disk)]
+    sentences = dict(zip(map(str, made), made, strict=True))
     rows: list[Row] = []
     for name, row_class in ROW_CLASSES.items():
         specs = column_specs(name)
@@ -50,7 +54,7 @@ def rebuilt_case(connection: duckdb.DuckDBPyConnection, dataset: Dataset, disk: 
         for cells in _rows(connection, dataset, name, disk):
             # A row of an earlier version lacks columns that have come since.
             empty: dict[str, list[str]] = {column: [] for column in lists if cells.get(column) is None}
-            rows.append(renumbered(row_class(**_checked(cells | empty, specs)), on_disk))
+            rows.append(renumbered(row_class(**_told(_checked(cells | empty, specs), sentences)), on_disk))
     sources = [_source(cells) for cells in _rows(connection, dataset, "source", disk)]
     findings = [from_json(json.loads(cells["json"])) for cells in _rows(connection, dataset, "finding", disk)]
     findings += _across(connection, disk)
@@ -58,6 +62,11 @@ def rebuilt_case(connection: duckdb.DuckDBPyConnection, dataset: Dataset, disk: 
     evidence = EvidenceFiles([path, dataset.path])
     as_of = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)
     return Case(rows, sources, as_of, findings, version, evidence)
+
+
+def _told(cells: dict[str, Any], sentences: Mapping[str, Sentence]) -> dict[str, Any]:
+    """Return cells with texts that can be told in another language in place of what they are in English."""
+    return {name: sentences.get(cell, cell) if type(cell) is str else cell for name, cell in cells.items()}
 
 
 def _across(connection: duckdb.DuckDBPyConnection, disk: str) -> list[Finding]:

@@ -48,6 +48,12 @@ def test_a_case_is_put_together_again(fleet: forensics.Fleet, name: str) -> None
     ]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_its_texts_can_be_told_in_another_language(fleet: forensics.Fleet, name: str) -> None:
+    was, found = examined(name), fleet.case(f"nas/{name}.vhdx")
+    assert forensics.render(found, "text", language="ja") == forensics.render(was, "text", language="ja")
+
+
 def test_it_is_when_parts_were_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.fleet.fold.LEAST", 1)
     whole = made(tmp_path / "fleet")
