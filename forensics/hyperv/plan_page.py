@@ -8,7 +8,8 @@ from typing import Any
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import Step, steps
-from forensics.hyperv.plan_text import PlanText, cell_of, grouped
+from forensics.hyperv.plan_text import PlanText, because_of, cell_of, grouped
+from forensics.hyperv.plan_words import new_host
 from forensics.hyperv.transfers import Transfer
 from forensics.language import spoken_language
 from forensics.report.facts import day
@@ -41,8 +42,8 @@ def render_migration_page(plan: MigrationPlan) -> str:
             "title": text.title(),
             "target": text.target,
             "not_examined": [t.sentence(sentence) for sentence in plan.not_examined],
-            "summary": [t.sentence(sentence) for sentence in text.summary()],
-            "steps": [_step(step, t) for step in steps(plan)],
+            "summary": list(text.summary()),
+            "steps": [_step(step) for step in steps(plan)],
             "machines": _machines(plan, t),
             "certificates": _certificates(plan, t),
             "reasons": list(_reasons(text, t)),
@@ -51,12 +52,12 @@ def render_migration_page(plan: MigrationPlan) -> str:
     )
 
 
-def _step(step: Step, t: Catalogue) -> dict[str, Any]:
+def _step(step: Step) -> dict[str, Any]:
     return {
-        "text": t.sentence(step.text),
+        "text": step.text,
         "blocks": passages(step.commands),
-        "about": [t.sentence(item) for item in step.items],
-        "after": t.sentence(step.after),
+        "about": step.items,
+        "after": step.after,
     }
 
 
@@ -64,7 +65,7 @@ def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
     if not plan.vms:
         return None
     columns = [t("Virtual machine"), *(t(operation) for operation in OPERATIONS[:5])]
-    view = TableView("machines", t("What works on {host} as it is", host=plan.target.name or "?"), columns)
+    view = TableView("machines", t("What works on {host} as it is", host=new_host(plan)), columns)
     view.choice_column = 1
     for vm in plan.vms:
         told = [cell_of(vm, index) for index in range(5)]
@@ -107,7 +108,6 @@ def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tup
 
 
 def _answer(operations: str, answer: Answer, t: Catalogue) -> tuple[str, str, str, str, str]:
-    because = t.sentence(answer.because)
-    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {answer.source}"
+    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {t.sentence(answer.source)}"
     kind = _KINDS.get(answer.result, "undecided")
-    return operations, t(answer.result), kind, f"{because[:1].upper()}{because[1:].rstrip('.。')}{t('.')}", known
+    return operations, t(answer.result), kind, f"{because_of(answer)}{t('.')}", known
