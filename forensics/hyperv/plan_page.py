@@ -70,7 +70,10 @@ def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
     for vm in plan.vms:
         told = [cell_of(vm, index) for index in range(5)]
         view.rows.append(
-            [Cell(vm.name, "name"), *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told)]
+            [
+                Cell(t.sentence(vm.name), "name"),
+                *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told),
+            ]
         )
     return view
 
@@ -93,14 +96,17 @@ def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
         Cell(t(transfer.on_source.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
         Cell(t(transfer.exportable or "unknown")),
         Cell(t(transfer.on_target.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
-        Cell(t.join(transfer.needed_by), "told"),
+        Cell(t.join(map(t.sentence, transfer.needed_by)), "told"),
     ]
 
 
 def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
     """Yield machines of which the same is to be said; of operations result, colour, why, and how that is known."""
     for names, answers in text.alike():
-        yield names, [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)]
+        yield (
+            list(map(t.sentence, names)),
+            [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)],
+        )
     yield (
         [t("A new virtual machine with a virtual TPM on {host}", host=text.target)],
         [_answer(t("enable"), text.plan.new_vm, t)],

@@ -133,7 +133,9 @@ class PlanText(FoldedText):
         if stuck:
             names = dict.fromkeys(name for t in stuck if t.role == "encryption" for name in t.needed_by)
             if names:
-                yield _("{source} cannot give what these need: {names}.", source=self.source, names=listed(names))
+                yield _(
+                    "{source} cannot give what these need: {names}.", source=self.source, names=listed(map(told, names))
+                )
 
     def _steps(self) -> None:
         found = steps(self.plan)
@@ -159,7 +161,7 @@ class PlanText(FoldedText):
             return
         self._heading(_("WHAT WORKS ON {target} AS IT IS", target=self.target))
         heads = [_(_SHORT[operation]) for operation in OPERATIONS[:5]]
-        rows = [[sanitise(p.name), *(_(cell_of(p, index)) for index in range(5))] for p in self.plan.vms]
+        rows = [[sanitise(told(p.name)), *(_(cell_of(p, index)) for index in range(5))] for p in self.plan.vms]
         longest = min(_NAME, max(columns(row[0]) for row in rows))
         widths = [
             max(columns(cell) for cell in cells) for cells in list(zip(heads, *(r[1:] for r in rows), strict=True))
@@ -176,7 +178,7 @@ class PlanText(FoldedText):
     def _reasons(self) -> None:
         self._heading(_("WHY"))
         for names, answers in self.alike():
-            self.add(listed(names), "  ")
+            self.add(listed(map(told, names)), "  ")
             for group in grouped(answers):
                 self._answer(listed(_(a.operation) for a in group), group[0])
         self.add(_("A new virtual machine with a virtual TPM on {host}", host=self.target), "  ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.transfers import Transfer
-from forensics.language import _, listed, message
+from forensics.language import _, listed, message, told
 from forensics.report.facts import day
 from forensics.tables.sanitise import sanitise
 
@@ -56,8 +56,8 @@ def certificate(transfer: Transfer) -> str:
 
 def _names(names: Sequence[str]) -> str:
     if len(names) > _NAMED:
-        return _("{names} and {count} more", names=listed(names[:_NAMED]), count=len(names) - _NAMED)
-    return listed(names)
+        return _("{names} and {count} more", names=listed(map(told, names[:_NAMED])), count=len(names) - _NAMED)
+    return listed(map(told, names))
 
 
 def is_locked(transfer: Transfer) -> bool:
