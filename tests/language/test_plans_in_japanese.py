@@ -6,11 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-import lxml.html
-import pytest
-
 import forensics
-from forensics.language import speaking
 from forensics.report.result import Result
 from tests.examined import examined
 
