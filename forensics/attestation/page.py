@@ -71,6 +71,6 @@ def _trust(trust: Trust, t: Catalogue) -> dict[str, Any]:
         "certainty": t(trust.certainty),
         "policy": assurance_of(trust),
         "because": t.sentence(trust.because),
-        "templates": trust.templates,
+        "templates": t.sentence(trust.templates or ""),
         "missing": [t.sentence(missing) for missing in trust.missing],
     }

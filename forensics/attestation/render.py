@@ -105,7 +105,7 @@ class _AttestationText(FoldedText):
         )
         self.add(line, "  - ", "    ")
         if trust.templates:
-            self.add(_("permitted by: {templates}", templates=trust.templates), "    ")
+            self.add(_("permitted by: {templates}", templates=told(trust.templates)), "    ")
         for missing in trust.missing:
             self.add(_("missing: {what}", what=told(missing)), "    ")
 

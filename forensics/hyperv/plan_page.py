@@ -11,7 +11,7 @@ from forensics.hyperv.plan_steps import Step, steps
 from forensics.hyperv.plan_text import PlanText, because_of, cell_of, grouped
 from forensics.hyperv.plan_words import new_host
 from forensics.hyperv.transfers import Transfer
-from forensics.language import spoken_language
+from forensics.language import message, spoken_language
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import passages
@@ -20,6 +20,16 @@ from forensics.report.html.tables import Cell, TableView
 from forensics.version import __version__
 
 _KINDS = {"works": "usable", "fails": "dead", "likely fails": "dead", "likely works": "usable", "-": "none"}
+_HAS = {
+    "usable": message("usable"),
+    "unusable": message("unusable"),
+    "wrong_store": message("wrong store"),
+    "no_private_key": message("no private key"),
+    "absent": message("absent"),
+    "unknown": message("unknown"),
+    "not_examined": message("not examined"),
+}
+"""What a host has of a certificate."""
 _ON_SOURCE = {"usable": "usable", "unusable": "dead", "absent": "dead", "no_private_key": "dead"}
 
 
@@ -93,9 +103,9 @@ def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
         Cell(t(transfer.role), "name", below=transfer.thumbprint),
         Cell(t.join(filter(None, (transfer.guardian, transfer.host)))),
         Cell(day(transfer.not_after) if transfer.not_after else "", "date"),
-        Cell(t(transfer.on_source.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
+        Cell(t(_HAS[transfer.on_source]), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
         Cell(t(transfer.exportable or "unknown")),
-        Cell(t(transfer.on_target.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
+        Cell(t(_HAS[transfer.on_target]), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
         Cell(t.join(map(t.sentence, transfer.needed_by)), "told"),
     ]
 
