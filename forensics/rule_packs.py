@@ -110,7 +110,7 @@ class LintResult(Result):
     def _render(self, format: str, width: int | None) -> str:
         valid = _n("{count} rule is valid", "{count} rules are valid", len(self.rules))
         advice = _n("{count} recommendation", "{count} recommendations", len(self.problems))
-        told = listed([valid, advice if self.problems else _("no recommendations")], "; ")
+        told = _("{valid}; {advice}", valid=valid, advice=advice if self.problems else _("no recommendations"))
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 
