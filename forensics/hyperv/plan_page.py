@@ -8,10 +8,10 @@ from typing import Any
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import Step, steps
-from forensics.hyperv.plan_text import PlanText, because_of, cell_of, grouped
+from forensics.hyperv.plan_text import PlanText, cell_of, grouped
 from forensics.hyperv.plan_words import new_host
 from forensics.hyperv.transfers import Transfer
-from forensics.language import message, spoken_language
+from forensics.language import message, spoken_language, standing
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import passages
@@ -126,4 +126,4 @@ def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tup
 def _answer(operations: str, answer: Answer, t: Catalogue) -> tuple[str, str, str, str, str]:
     known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {t.sentence(answer.source)}"
     kind = _KINDS.get(answer.result, "undecided")
-    return operations, t(answer.result), kind, f"{because_of(answer)}{t('.')}", known
+    return operations, t(answer.result), kind, t.sentence(standing(answer.because)), known

@@ -11,8 +11,8 @@ from forensics.hyperv.migration import MigrationPlan, VmPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import steps
 from forensics.hyperv.plan_words import new_host, old_host
-from forensics.language import _, _n, listed, message, told
-from forensics.language.folding import columns
+from forensics.language import _, _n, listed, message, standing, told
+from forensics.language.folding import columns, padded
 from forensics.report.facts import day
 from forensics.report.first_screen.entries import cut
 from forensics.report.folded_lines import FoldedText
@@ -167,7 +167,7 @@ class PlanText(FoldedText):
             max(columns(cell) for cell in cells) for cells in list(zip(heads, *(r[1:] for r in rows), strict=True))
         ]
         for name, *cells in (["", *heads], *rows):
-            parts = [_padded(cut(name, longest), longest), *map(_padded, cells, widths)]
+            parts = [padded(cut(name, longest), longest), *map(padded, cells, widths)]
             self.lines.append(f"  {'  '.join(parts)}".rstrip())
         legend = _(
             "change KP: change the key protector, which lists the machine's guardians. likely: nobody published a "
@@ -192,23 +192,13 @@ class PlanText(FoldedText):
         return [(names, answers) for answers, names in groups.items()]
 
     def _answer(self, operations: str, answer: Answer) -> None:
-        values = {"operations": operations, "result": _(answer.result), "because": because_of(answer)}
+        values = {"operations": operations, "result": _(answer.result), "because": told(standing(answer.because))}
         if answer.result == "unknown":
-            text = _("{operations}: {result}. {because}.", **values)
+            text = _("{operations}: {result}. {because}", **values)
         else:
             known = {"certainty": _(answer.certainty), "source": told(answer.source)}
-            text = _("{operations}: {result}. {because}. ({certainty}: {source})", **values, **known)
+            text = _("{operations}: {result}. {because} ({certainty}: {source})", **values, **known)
         self.add(text, "    - ", "      ")
-
-
-def because_of(answer: Answer) -> str:
-    """Return why, as a sentence begins, without its full stop."""
-    because = told(answer.because)
-    return f"{because[:1].upper()}{because[1:]}".rstrip(".。")
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - columns(text))
 
 
 def cell_of(vm: VmPlan, index: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.transfers import Transfer
-from forensics.language import _, listed, message, told
+from forensics.language import _, message, told
 from forensics.report.facts import day
+from forensics.report.named import named
 from forensics.tables.sanitise import sanitise
 
 _BY_HAND = {
@@ -52,12 +51,6 @@ def certificate(transfer: Transfer) -> str:
     if transfer.host:
         return _("{thumbprint}: {role}, {guardian}, made on {host}, valid until {day}", host=transfer.host, **values)
     return _("{thumbprint}: {role}, {guardian}, valid until {day}", **values)
-
-
-def _names(names: Sequence[str]) -> str:
-    if len(names) > _NAMED:
-        return _("{names} and {count} more", names=listed(map(told, names[:_NAMED])), count=len(names) - _NAMED)
-    return listed(map(told, names))
 
 
 def is_locked(transfer: Transfer) -> bool:
@@ -106,7 +99,7 @@ def needed(plan: MigrationPlan, transfer: Transfer, *, on_target: bool = False) 
     text = _(
         "{certificate}; needed by {names}",
         certificate=certificate(transfer),
-        names=_names(transfer.needed_by),
+        names=told(named(transfer.needed_by, _NAMED)),
     )
     if on_target:
         return text
