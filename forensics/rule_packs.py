@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
-from forensics.language import _, _n, listed
+from forensics.language import _, _n, listed, sentence
 from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.given_paths import Paths, given_paths
@@ -285,7 +285,9 @@ def new_rule(path: str | Path) -> RuleFiles:
     from forensics.engine.skeleton import write_skeleton
 
     if not is_rule_id(Path(path).name):
-        raise ValueError(f"the id '{Path(path).name}' is not made of lower-case words with '-' between them")
+        raise ValueError(
+            sentence("the id '{id}' is not made of lower-case words with '-' between them", id=Path(path).name)
+        )
     return RuleFiles(tuple(write_skeleton(Path(path))))
 
 
