@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from forensics.disk.evidence_files import EvidenceFiles
-from forensics.language import Sentence, _n
+from forensics.language import Sentence, _n, sentence
 from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, CaseFileError, is_case_file, write_case_file
@@ -221,7 +221,9 @@ class CaseTables:
         target = Path(path)
         self.evidence.refuse(target)
         if target.exists() and not is_case_file(target):
-            raise CaseFileError(f"{target} exists and is no keymortem case file; choose another name")
+            raise CaseFileError(
+                sentence("{path} exists and is no keymortem case file; choose another name", path=str(target))
+            )
         content = CaseContent(
             self.tool_version, self.as_of, self.sources, self._tables, self.finding_list, self.sentences
         )
@@ -231,12 +233,22 @@ class CaseTables:
                 if instead_of is not None and _changed(target, instead_of):
                     busy = OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(target))
                     raise CaseFileError(
-                        f"{target} was changed meanwhile, and is left as it is now; append once more"
+                        sentence(
+                            "{path} was changed meanwhile, and is left as it is now; append once more", path=str(target)
+                        )
                     ) from busy
         except FileExistsError as error:
-            raise CaseFileError(f"{target} exists; choose another name, or have it replaced (overwrite)") from error
+            raise CaseFileError(
+                sentence("{path} exists; choose another name, or have it replaced (overwrite)", path=str(target))
+            ) from error
         except (OSError, sqlite3.Error) as error:
-            raise CaseFileError(f"{target} cannot be written: {getattr(error, 'strerror', error)}") from error
+            raise CaseFileError(
+                sentence(
+                    "{path} cannot be written: {error}",
+                    path=str(target),
+                    error=str(getattr(error, "strerror", error)),
+                )
+            ) from error
 
 
 def _changed(path: Path, state: os.stat_result) -> bool:

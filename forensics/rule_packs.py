@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
-from forensics.language import _n
+from forensics.language import _, _n, listed, sentence
 from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.given_paths import Paths, given_paths
@@ -110,7 +110,7 @@ class LintResult(Result):
     def _render(self, format: str, width: int | None) -> str:
         valid = _n("{count} rule is valid", "{count} rules are valid", len(self.rules))
         advice = _n("{count} recommendation", "{count} recommendations", len(self.problems))
-        told = f"{valid}; {advice if self.problems else 'no recommendations'}"
+        told = _("{valid}; {advice}", valid=valid, advice=advice if self.problems else _("no recommendations"))
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 
@@ -135,11 +135,17 @@ class ExamplesResult(Result):
         return self.read
 
     def _render(self, format: str, width: int | None) -> str:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.run.items()))
+        kinds = listed(f"{count} {kind}" for kind, count in sorted(self.run.items()))
         problems = _n("{count} problem", "{count} problems", len(self.problems))
         rules = _n("{count} rule", "{count} rules", len(self.rules))
         examples = _n("{count} example", "{count} examples", self.run.total())
-        told = f"{rules}, {examples} ({kinds}); {problems if self.problems else 'all come out as they say'}"
+        told = _(
+            "{rules}, {examples} ({kinds}); {outcome}",
+            rules=rules,
+            examples=examples,
+            kinds=kinds,
+            outcome=problems if self.problems else _("all come out as they say"),
+        )
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 
@@ -154,7 +160,7 @@ class RuleFiles(Result):
     files: tuple[Path, ...]
 
     def _render(self, format: str, width: int | None) -> str:
-        told = f"what is to be filled in: keymortem rules lint {self.files[0]}"
+        told = _("what is to be filled in: keymortem rules lint {file}", file=self.files[0])
         return "".join(f"{line}\n" for line in (*self.files, told))
 
 
@@ -279,7 +285,9 @@ def new_rule(path: str | Path) -> RuleFiles:
     from forensics.engine.skeleton import write_skeleton
 
     if not is_rule_id(Path(path).name):
-        raise ValueError(f"the id '{Path(path).name}' is not made of lower-case words with '-' between them")
+        raise ValueError(
+            sentence("the id '{id}' is not made of lower-case words with '-' between them", id=Path(path).name)
+        )
     return RuleFiles(tuple(write_skeleton(Path(path))))
 
 

@@ -1,4 +1,4 @@
-"""Japanese pages use the words of the glossary, and each of its words once."""
+"""Japanese pages, rules and messages use the words of the glossary, and each of its words once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.language.translations import translated
 from tests.paths import PROJECT
 
 TEXT = (PROJECT / "docs" / "glossary.md").read_text(encoding="utf-8")
@@ -15,6 +16,7 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.s
 TERMS = [row for row in ROWS if len(row) == 3 and row[0] not in ("English", "---")]
 SHUNNED = [word for row in ROWS if len(row) == 2 and row[0] not in ("not", "---") for word in row[0].split("、")]
 PAGES = sorted([*PROJECT.glob("*.ja.md"), *(PROJECT / "docs").rglob("*.ja.md")])
+RULES = sorted((PROJECT / "rules").rglob("*.ja.yaml"))
 
 
 def shunned(text: str) -> list[str]:
@@ -32,6 +34,15 @@ def test_a_term_stands_there_once() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_japanese_page_has_no_word_that_the_glossary_replaces(page: Path) -> None:
     assert shunned(page.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_japanese_text_of_a_rule_has_no_word_that_the_glossary_replaces(rule: Path) -> None:
+    assert shunned(rule.read_text(encoding="utf-8")) == []
+
+
+def test_no_translation_has_a_word_that_the_glossary_replaces() -> None:
+    assert {message: found for message, said in translated().items() if (found := shunned(said))} == {}
 
 
 def test_what_is_found() -> None:

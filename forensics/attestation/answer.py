@@ -23,7 +23,7 @@ from forensics.attestation.trust import (
 from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
 from forensics.disk.evidence_files import EvidenceFiles
-from forensics.language import sentence
+from forensics.language import _, joined, listed, sentence
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
@@ -211,14 +211,16 @@ def _authority(rows: Sequence[Row]) -> CaRow:
     if not found:
         raise UnsuitableCaseError(
             "ca",
-            "no certification authority is configured on what {} names (no CertSvc\\Configuration in SYSTEM): name "
-            "the disk of the server that issues the certificates",
+            _(
+                "no certification authority is configured on what {} names (no CertSvc\\Configuration in SYSTEM): name "
+                "the disk of the server that issues the certificates"
+            ),
         )
     if len(active) > 1:
-        names = ", ".join(row.name for row in active[:_NAMED])
+        names = listed(row.name for row in active[:_NAMED])
         raise UnsuitableCaseError(
             "ca",
-            f"several certification authorities are on what {{}} names ({names}); name a disk with one",
+            _("several certification authorities are on what {{}} names ({names}); name a disk with one", names=names),
         )
     return active[0]
 
@@ -299,7 +301,7 @@ def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -
     """Weigh a way of trust by the templates that are known; the user's word counts only where one asks for it."""
     permitting = [t for t in templates if trust.model in t.models and not t.faults]
     if permitting:
-        return trust.permitted(", ".join(t.name for t in permitting))
+        return trust.permitted(joined((t.name for t in permitting), ", "))
     if templates:
         broken = [t.name for t in templates if trust.model in t.models]
         why = _excluded(broken) if broken else _not_permitted([t.name for t in templates])
@@ -326,7 +328,7 @@ def _excluded(names: Sequence[str]) -> str:
             "the template {names}, which permits it, excludes attestation by its other settings", names=names[0]
         )
     return sentence(
-        "the templates {names}, which permit it, exclude attestation by their other settings", names=", ".join(names)
+        "the templates {names}, which permit it, exclude attestation by their other settings", names=joined(names, ", ")
     )
 
 
@@ -334,7 +336,7 @@ def _not_permitted(names: Sequence[str]) -> str:
     told = (
         sentence("{names} does not", names=names[0])
         if len(names) == 1
-        else sentence("{names} do not", names=", ".join(names))
+        else sentence("{names} do not", names=joined(names, ", "))
     )
     return sentence("no template known here permits it ({told})", told=told)
 
@@ -365,7 +367,7 @@ def template_faults(row: TemplateRow) -> Iterable[str]:
     if flags & LEGACY_PROVIDER:
         yield sentence("it is for legacy providers, not for key storage providers")
     if row.providers and _PLATFORM_PROVIDER not in (name.lower() for name in row.providers):
-        yield sentence("it allows only {names}", names=", ".join(row.providers[:_NAMED]))
+        yield sentence("it allows only {names}", names=joined(row.providers[:_NAMED], ", "))
     if row.key_algorithm and row.key_algorithm.upper() != "RSA":
         yield sentence(
             "it wants a key of {key_algorithm}, and only RSA keys are attested", key_algorithm=row.key_algorithm

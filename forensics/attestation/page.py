@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from forensics.attestation.answer import Attestation, AttestingTemplate, DeviceAnswer
-from forensics.attestation.render import ACCEPTED, MODELS
+from forensics.attestation.render import ACCEPTED, MODELS, READ, assurance_of, how_of, obstacles_of
 from forensics.attestation.trust import Trust
 from forensics.language import spoken_language
 from forensics.report.facts import day
@@ -30,9 +30,6 @@ def render_attestation_page(answer: Attestation) -> str:
     t = Catalogue(spoken_language())
     name = answer.ca.common_name or answer.ca.name
     counts = Counter(str(device.accepted) for device in answer.devices)
-    obstacles = [t("It attests nothing: {why}", why=t.sentence(obstacle)) for obstacle in answer.obstacles]
-    broken = "EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break"
-    obstacles += [t(broken, issuer=issuer) for issuer in answer.ca.missing_issuers]
     return fill_page(
         "attestation.html.j2",
         t,
@@ -41,7 +38,8 @@ def render_attestation_page(answer: Attestation) -> str:
             "as_of": day(answer.as_of),
             "title": t("Attestation of TPM keys by {ca} on {computer}", ca=name, computer=answer.computer),
             "not_examined": [t.sentence(sentence) for sentence in answer.not_examined],
-            "obstacles": obstacles,
+            "obstacles": list(obstacles_of(answer)),
+            "read": t(READ),
             "figures": [(counts[word], t(told), _STATES[word]) for word, told in ACCEPTED.items()],
             "templates": [_template(template, t) for template in answer.templates],
             "devices": [_device(device, t) for device in answer.devices],
@@ -50,15 +48,13 @@ def render_attestation_page(answer: Attestation) -> str:
 
 
 def _template(template: AttestingTemplate, t: Catalogue) -> tuple[str, str, list[str]]:
-    models = t.join(t(MODELS[model]) for model in template.models) or t("no way of trust")
-    how = t("required, by {models}", models=models) if template.required else t("preferred, by {models}", models=models)
-    return template.name, how, [t.sentence(fault) for fault in template.faults]
+    return template.name, how_of(template), [t.sentence(fault) for fault in template.faults]
 
 
 def _device(device: DeviceAnswer, t: Catalogue) -> dict[str, Any]:
     told = t(ACCEPTED[device.accepted])
     return {
-        "name": device.name,
+        "name": t.sentence(device.name),
         "accepted": device.accepted,
         "told": t("{accepted}: {model}", accepted=told, model=t(MODELS[device.by])) if device.by else told,
         "obstacles": [t.sentence(obstacle) for obstacle in device.obstacles],
@@ -68,14 +64,13 @@ def _device(device: DeviceAnswer, t: Catalogue) -> dict[str, Any]:
 
 
 def _trust(trust: Trust, t: Catalogue) -> dict[str, Any]:
-    assurance = t("{assurance} assurance, {policy}", assurance=t(trust.assurance), policy=trust.policy)
     return {
         "model": t(MODELS[trust.model]),
         "answer": t(trust.answer),
         "kind": _KINDS[trust.answer],
         "certainty": t(trust.certainty),
-        "policy": assurance,
+        "policy": assurance_of(trust),
         "because": t.sentence(trust.because),
-        "templates": trust.templates,
+        "templates": t.sentence(trust.templates or ""),
         "missing": [t.sentence(missing) for missing in trust.missing],
     }

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from forensics.attestation.answer import Attestation, DeviceAnswer
+from forensics.attestation.answer import Attestation, AttestingTemplate, DeviceAnswer
 from forensics.attestation.trust import Trust
+from forensics.language import _, joined, listed, message, told
 from forensics.report.facts import day
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.timestamps import format_utc
 
 MODELS = {
-    "endorsement_key": "list of endorsement keys",
-    "ek_certificate": "certificate of the endorsement key",
-    "on_use": "word of the user (trust on use)",
+    "endorsement_key": message("list of endorsement keys"),
+    "ek_certificate": message("certificate of the endorsement key"),
+    "on_use": message("word of the user (trust on use)"),
 }
 """What the ways of trust are called."""
-ACCEPTED = {"yes": "accepted", "no": "not accepted", "unknown": "cannot be told"}
+ACCEPTED = {"yes": message("accepted"), "no": message("not accepted"), "unknown": message("cannot be told")}
 """What becomes of a device."""
+
+READ = message(
+    "What was read: names, dates, signatures, lists and flags on these disks. What only the running authority knows "
+    "(templates of today, revocation) Confirm-CAEndorsementKeyInfo and a test request tell."
+)
+"""What an answer rests on."""
 
 
 def render_attestation(answer: Attestation, width: int | None = None) -> str:
@@ -41,56 +49,89 @@ class _AttestationText(FoldedText):
 
     def render(self) -> str:
         answer = self.answer
-        name = answer.ca.common_name or answer.ca.name
-        self.add(f"Attestation of TPM keys by {name} on {answer.computer}, as of {day(answer.as_of)}")
-        for sentence in answer.not_examined:
-            self.add(sentence, "  ")
-        for obstacle in answer.obstacles:
-            self.add(f"It attests nothing: {obstacle}", "  ")
-        for issuer in answer.ca.missing_issuers:
-            self.add(
-                f"EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break", "  "
+        self.add(
+            _(
+                "Attestation of TPM keys by {ca} on {computer}, as of {day}",
+                ca=answer.ca.common_name or answer.ca.name,
+                computer=answer.computer,
+                day=day(answer.as_of),
             )
+        )
+        for line in answer.not_examined:
+            self.add(told(line), "  ")
+        for obstacle in obstacles_of(answer):
+            self.add(obstacle, "  ")
         self._templates()
         for device in answer.devices:
             self._device(device)
         self.lines.append("")
-        self.add(
-            "What was read: names, dates, signatures, lists and flags on these disks. What only the running authority "
-            "knows (templates of today, revocation) Confirm-CAEndorsementKeyInfo and a test request tell."
-        )
+        self.add(_(READ))
         return self.whole()
 
     def _templates(self) -> None:
-        self.lines += ["", "TEMPLATES that ask for attestation, as cached on these disks"]
+        self.lines += ["", _("TEMPLATES that ask for attestation, as cached on these disks")]
         if not self.answer.templates:
-            self.add("none", "  ")
+            self.add(_("none"), "  ")
         for template in self.answer.templates:
-            how = "required" if template.required else "preferred"
-            models = ", ".join(MODELS[model] for model in template.models) or "no way of trust"
-            faults = f"; excluded by other settings: {'; '.join(template.faults)}" if template.faults else ""
-            self.add(f"{template.name}: {how}, by {models}{faults}", "  - ", "    ")
+            line = _("{name}: {how}", name=template.name, how=how_of(template))
+            if template.faults:
+                line = _(
+                    "{told}; excluded by other settings: {faults}", told=line, faults=joined(template.faults, "; ")
+                )
+            self.add(line, "  - ", "    ")
 
     def _device(self, device: DeviceAnswer) -> None:
-        by = f" by the {MODELS[device.by]}" if device.by else ""
         self.lines.append("")
-        self.add(f"{device.name}: {ACCEPTED[device.accepted]}{by}")
+        name, word = told(device.name), _(ACCEPTED[device.accepted])
+        if device.by:
+            self.add(_("{name}: {accepted} by the {model}", name=name, accepted=word, model=_(MODELS[device.by])))
+        else:
+            self.add(_("{name}: {accepted}", name=name, accepted=word))
         for obstacle in device.obstacles:
-            self.add(f"excluded: {obstacle}", "  ")
+            self.add(_("excluded: {why}", why=told(obstacle)), "  ")
         for trust in device.trusts:
             self._trust(trust)
         for condition in device.provided:
-            self.add(f"provided: {condition}", "  ")
+            self.add(_("provided: {condition}", condition=told(condition)), "  ")
 
     def _trust(self, trust: Trust) -> None:
-        policy = f"{trust.assurance} assurance, {trust.policy}"
-        self.add(
-            f"{MODELS[trust.model]} ({policy}): {trust.answer} ({trust.certainty}). {trust.because}", "  - ", "    "
+        line = _(
+            "{model} ({assurance}): {answer} ({certainty}). {because}",
+            model=_(MODELS[trust.model]),
+            assurance=assurance_of(trust),
+            answer=_(trust.answer),
+            certainty=_(trust.certainty),
+            because=told(trust.because),
         )
+        self.add(line, "  - ", "    ")
         if trust.templates:
-            self.add(f"permitted by: {trust.templates}", "    ")
+            self.add(_("permitted by: {templates}", templates=told(trust.templates)), "    ")
         for missing in trust.missing:
-            self.add(f"missing: {missing}", "    ")
+            self.add(_("missing: {what}", what=told(missing)), "    ")
+
+
+def obstacles_of(answer: Attestation) -> Iterator[str]:
+    """Yield why the authority attests nothing, and whose chains break, in the spoken language."""
+    for obstacle in answer.obstacles:
+        yield _("It attests nothing: {why}", why=told(obstacle))
+    for issuer in answer.ca.missing_issuers:
+        yield _(
+            "EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break",
+            issuer=issuer,
+        )
+
+
+def how_of(template: AttestingTemplate) -> str:
+    """Return how much a template wants attestation, and by what ways of trust, in the spoken language."""
+    models = listed(_(MODELS[model]) for model in template.models) or _("no way of trust")
+    return (
+        _("required, by {models}", models=models) if template.required else _("preferred, by {models}", models=models)
+    )
+
+
+def assurance_of(trust: Trust) -> str:
+    """Return the assurance and the policy of a way of trust, in the spoken language."""
+    return _("{assurance} assurance, {policy}", assurance=_(trust.assurance), policy=trust.policy)
 
 
 def attestation_document(answer: Attestation) -> dict[str, Any]:

@@ -153,9 +153,17 @@ def _digests(tpm: TpmRow | None) -> dict[str, str]:
     return {digest: form for form, _, digest in pairs}
 
 
+def _form(text: str) -> str:
+    """Return what was hashed, of ``tpm.ek_digests``, as it is said in any language."""
+    key, _, encoding = text.rpartition(" as ")
+    if encoding == "stored":
+        return sentence("{key} as stored", key=key)
+    return sentence("{key} as {encoding}", key=key, encoding=encoding)
+
+
 def _listed(entry: CaEkListEntryRow, digest: str, form: str, folder: CaEkListRow | None) -> Trust:
     where = folder.configured if folder else entry.folder
-    told = sentence("{where} holds {name}, the SHA-256 of {form}", where=where, name=entry.name, form=form)
+    told = sentence("{where} holds {name}, the SHA-256 of {form}", where=where, name=entry.name, form=_form(form))
     if entry.fault is not None and entry.fault != "not_empty":
         return _by_key(
             "no",
@@ -186,8 +194,12 @@ def by_ek_certificate(
             "unknown", sentence("the stores EKROOT and EKCA of the authority were not there to read")
         )
     if not ca.ekroot_count:
-        because = sentence("the authority trusts no manufacturer: its store EKROOT is {ekroot}", ekroot=ca.ekroot)
-        names = ", ".join(sorted({row.issuer for row in own if row.issuer}))
+        because = (
+            sentence("the authority trusts no manufacturer: its store EKROOT is absent")
+            if ca.ekroot == "absent"
+            else sentence("the authority trusts no manufacturer: its store EKROOT is empty")
+        )
+        names = joined(sorted({row.issuer for row in own if row.issuer}), ", ")
         put = sentence("the manufacturer's root in EKROOT and its intermediates in EKCA")
         if names:
             put = sentence(
@@ -232,7 +244,7 @@ def _chain(certificate: CertificateRow, authority: Sequence[CertificateRow], as_
             "no", because, sentence("a list of endorsement keys, or the manufacturer's new certificate")
         )
     chain = ChainSearch(roots, others).of(certificate)
-    path = " < ".join([certificate.subject or certificate.thumbprint, *chain.names])
+    path = joined([certificate.subject or certificate.thumbprint, *chain.names], " < ")
     if chain.signatures == "valid":
         return _by_certificate("yes", sentence("the chain holds, by names, dates and signatures: {path}", path=path))
     if chain.signatures == "not_checked":

@@ -14,6 +14,7 @@ from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, u
 from forensics.cli.options import SOURCE, machine_option, rules_option, source_options, zone_option
 from forensics.cli.output import check_zone, emit, times_shown
 from forensics.cli.run import examined_or_exit
+from forensics.language import _
 
 _BELOW_ZERO = re.compile(r"-(\d{10})")
 
@@ -70,7 +71,7 @@ def explain(
       keymortem explain disk.vhdx "Keyset does not exist"
     """
     if not sources:
-        raise click.UsageError("Missing argument 'SUBJECT': what to explain stands behind the sources")
+        raise click.UsageError(_("Missing argument 'SUBJECT': what to explain stands behind the sources"))
     check_zone(zone, form)
     case = examined_or_exit(sources, options | {"rules": rules})
     try:
@@ -82,7 +83,9 @@ def explain(
     with times_shown(zone, case, rules=rules):
         emit(symptom, form)
     if not symptom.is_known:
-        raise click.UsageError(f"{wanted!r} is no code or event of which a cause is known; see above for what has it")
+        raise click.UsageError(
+            _("{wanted!r} is no code or event of which a cause is known; see above for what has it", wanted=wanted)
+        )
     if symptom.has_findings:
         ctx.exit(FOUND)
     if case.judges_nothing:
@@ -102,19 +105,33 @@ def _explain_key(
 ) -> None:
     source = " ".join(sources)
     if form not in forensics.Explanation.formats:
-        raise click.UsageError(f"a key is explained as text; keymortem examine {source} --format json has every value")
+        raise click.UsageError(
+            _("a key is explained as text; keymortem examine {source} --format json has every value", source=source)
+        )
     try:
         with invalid_pack_told(), unsuitable_machine_told():
             told = forensics.explain(case, wanted, rules, machine=machine)
     except forensics.UnknownSubjectError:
-        where = "here" if machine is None else f"on {machine}"
-        raise click.UsageError(
-            f"nothing {where} is called {wanted!r}; keymortem examine {source} lists what there is"
-        ) from None
+        raise click.UsageError(_nothing_called(wanted, machine, source)) from None
     with times_shown(zone, case, rules=rules):
         emit(told)
     if told.candidates:
-        raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
+        raise click.UsageError(_("{wanted!r} is the name of several; write more of one of those above", wanted=wanted))
     if told.has_findings:
         ctx.exit(FOUND)
     ctx.exit(NOTHING_EXAMINED if case.judges_nothing else 0)
+
+
+def _nothing_called(wanted: str, machine: str | None, source: str) -> str:
+    if machine is None:
+        return _(
+            "nothing here is called {wanted!r}; keymortem examine {source} lists what there is",
+            wanted=wanted,
+            source=source,
+        )
+    return _(
+        "nothing on {machine} is called {wanted!r}; keymortem examine {source} lists what there is",
+        machine=machine,
+        wanted=wanted,
+        source=source,
+    )

@@ -17,7 +17,7 @@ from forensics.cli.fleet_report import report
 from forensics.cli.messages import FOUND, NOT_WRITTEN, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, debug_option, utc_time
 from forensics.cli.output import emit
-from forensics.language import _
+from forensics.language import _, said_by, told
 
 _DATASET = click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path))
 _MOST_LISTED = 1_000_000
@@ -185,9 +185,9 @@ def _told(quiet: bool = False) -> Iterator[Callable[[forensics.FleetProgress], N
             _("fleets need the Python package {package}: pip install 'keymortem[fleet]'", package=error.name)
         ) from error
     except (forensics.DatasetError, forensics.EvidenceTargetError, forensics.SourceError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(told(said_by(error))) from error
     except forensics.SchedulerLostError as error:
-        say(_("{error}; what was done is kept, run again for the others", error=error))
+        say(_("{error}; what was done is kept, run again for the others", error=told(said_by(error))))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
     except OSError as error:
         say(_("the dataset cannot be written: {error}; what was done is kept", error=error.strerror or error))

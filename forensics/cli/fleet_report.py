@@ -13,7 +13,7 @@ import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import debug_option, overwrite_option, utc_time
 from forensics.cli.output import check_targets, emit, refusals_told, tell_in_language
-from forensics.language import _, told
+from forensics.language import _, said_by, told
 
 _FLEET_FORMATS = ("text", "html", "csv", "json", "xlsx")
 _REPORT_FORMATS = tuple(dict.fromkeys((*_FLEET_FORMATS, *forensics.FORMATS)))
@@ -111,7 +111,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (forensics.DatasetError, forensics.UnknownDiskError) as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(told(said_by(error))) from error
     except ModuleNotFoundError as error:
         missing = _("fleets need the Python package {package}: pip install 'keymortem[fleet]'", package=error.name)
         raise click.UsageError(missing) from error

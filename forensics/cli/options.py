@@ -15,7 +15,7 @@ import click
 
 import forensics
 from forensics.cli.completion import completed_machines
-from forensics.language import _
+from forensics.language import _, said_by, told
 
 SOURCE = click.Path()
 """A source on the command line. That it exists is not asked here: one that is missing does not stop the others."""
@@ -165,7 +165,7 @@ def _checked_key(text: str) -> str:
     try:
         return forensics.recovery_password(text)
     except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+        raise click.BadParameter(told(said_by(error))) from None
 
 
 def recovery_key(options: dict[str, Any]) -> str | None:
@@ -229,7 +229,7 @@ def _zone(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
             with forensics.times_in(value):
                 pass
         except ValueError as error:
-            raise click.BadParameter(str(error)) from None
+            raise click.BadParameter(told(said_by(error))) from None
     return value
 
 

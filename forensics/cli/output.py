@@ -15,7 +15,7 @@ import click
 import forensics
 from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say
 from forensics.cli.options import named_files
-from forensics.language import _, message, spoken_language
+from forensics.language import _, message, said_by, spoken_language, told
 
 _FILE_ONLY = ("records", "html")
 _IN_A_ZONE = ("screen", "text", "html")
@@ -111,7 +111,7 @@ def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool, ap
         try:
             forensics.open_case(path)  # what cannot be read now cannot be added to after hours either
         except forensics.CaseFileError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(told(said_by(error))) from error
 
 
 @contextmanager
@@ -120,15 +120,15 @@ def refusals_told(target: Path) -> Iterator[None]:
     try:
         yield
     except forensics.EvidenceTargetError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(told(said_by(error))) from error
     except forensics.CaseFileError as error:
         cause = error.__cause__
         if cause is None or (isinstance(cause, OSError) and cause.errno in _NO_PLACE):
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(told(said_by(error))) from error
         if isinstance(cause, OSError) and cause.errno == errno.EBUSY:
-            say(str(error))
+            say(told(said_by(error)))
             raise click.exceptions.Exit(NOT_WRITTEN) from error
-        raise _not_written(str(error)) from error
+        raise _not_written(told(said_by(error))) from error
     except FileExistsError as error:
         raise click.UsageError(_(_instead_of(target), target=error.filename or target)) from error
     except OSError as error:

@@ -10,7 +10,7 @@ import forensics
 from forensics.cli.messages import FOUND, invalid_pack_told
 from forensics.cli.options import debug_option, rules_option
 from forensics.cli.output import refusals_told
-from forensics.language import _
+from forensics.language import _, said_by, told
 
 _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(exists=True, path_type=Path))
 
@@ -134,5 +134,5 @@ def new_rule(path: Path) -> None:
         with refusals_told(path):
             files = forensics.new_rule(path)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(told(said_by(error))) from error
     click.echo(forensics.render(files), nl=False)

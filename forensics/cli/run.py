@@ -14,7 +14,7 @@ import forensics
 from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say, say_what_was_not_had
 from forensics.cli.options import recovery_key
 from forensics.cli.progress import shown
-from forensics.language import _
+from forensics.language import _, said_by, told
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def _read(path: str) -> forensics.Case:
     try:
         return forensics.open_case(path)
     except forensics.CaseFileError as error:
-        say(str(error))
+        say(told(said_by(error)))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
 
 
@@ -109,7 +109,7 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any], sour
     except (forensics.SourceError, ValueError) as error:
         if isinstance(error, ValueError) and "NT hash" not in str(error):
             raise
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(told(said_by(error))) from error
 
 
 def _quieten_libraries() -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forensics.language import sentence
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -63,7 +65,11 @@ def client_of(scheduler: str | None, jobs: int | None, folder: Path) -> Iterator
         try:
             client = Client(**where, timeout="30s", set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            raise SchedulerLostError(f"no scheduler of dask answers at {scheduler}: {_sentence(error)}") from error
+            raise SchedulerLostError(
+                sentence(
+                    "no scheduler of dask answers at {scheduler}: {error}", scheduler=scheduler, error=_sentence(error)
+                )
+            ) from error
         with client:
             yield client
         return

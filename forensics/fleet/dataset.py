@@ -24,6 +24,7 @@ from datetime import datetime
 from pathlib import Path
 
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.outputs import new_file
 from forensics.tables.registry import ROW_CLASSES
@@ -82,10 +83,14 @@ class Dataset:
         folder, kept = Path(path), evidence or EvidenceFiles()
         kept.refuse(folder)
         if folder.exists() and not folder.is_dir():
-            raise DatasetError(f"{folder} is a file; name a folder that is empty or not there")
+            raise DatasetError(
+                sentence("{folder} is a file; name a folder that is empty or not there", folder=str(folder))
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise DatasetError(f"{folder} holds something else; name a folder that is empty or not there")
+            raise DatasetError(
+                sentence("{folder} holds something else; name a folder that is empty or not there", folder=str(folder))
+            )
         made = cls(folder, as_of)
         made._write_head(kept)
         return made
@@ -121,9 +126,16 @@ class Dataset:
                 head = json.loads(file.read(1 << 16))
             version, as_of, options = head["format"], parse_utc(head["as_of"]), json.dumps(head.get("options", {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            raise DatasetError(f"{folder} is no dataset of keymortem fleet run") from None
+            raise DatasetError(sentence("{folder} is no dataset of keymortem fleet run", folder=str(folder))) from None
         if version != FORMAT:
-            raise DatasetError(f"{folder} has format {version}; this version reads format {FORMAT}")
+            raise DatasetError(
+                sentence(
+                    "{folder} has format {found}; this version reads format {read}",
+                    folder=str(folder),
+                    found=str(version),
+                    read=FORMAT,
+                )
+            )
         for table in (*PER_DISK, "disk", "across"):
             _refuse_foreign(folder / table, folder)
         return cls(folder, as_of, options)
@@ -169,15 +181,25 @@ def _refuse_foreign(folder: Path, dataset: Path, only_files: bool = False) -> li
                     continue
                 if os.path.lexists(entry.path):
                     raise DatasetError(
-                        f"{dataset} holds what keymortem does not write ({entry.path} is no file of its own): "
-                        "it is neither read nor written"
+                        sentence(
+                            "{dataset} holds what keymortem does not write ({path} is no file of its own): it is "
+                            "neither read nor written",
+                            dataset=str(dataset),
+                            path=entry.path,
+                        )
                     )
     except FileNotFoundError:
         return []
     except NotADirectoryError:
         if folder == dataset:
             return []
-        raise DatasetError(f"{dataset} holds what keymortem does not write ({folder} is no folder)") from None
+        raise DatasetError(
+            sentence(
+                "{dataset} holds what keymortem does not write ({folder} is no folder)",
+                dataset=str(dataset),
+                folder=str(folder),
+            )
+        ) from None
     return sorted(names)
 
 

@@ -17,7 +17,7 @@ from forensics.fleet.part import columns_of
 from forensics.fleet.rebuilt import rebuilt_case
 from forensics.fleet.stored import UnknownDiskError as UnknownDiskError
 from forensics.fleet.stored import connect, reading
-from forensics.language import _n
+from forensics.language import _n, sentence
 from forensics.tables.finding import CONFIDENCES, SEVERITIES
 
 if TYPE_CHECKING:
@@ -170,8 +170,12 @@ class Fleet:
             ).fetchall()
         )
         if len(found) != 1:
-            told = "several disks are called so; name the whole path" if found else "there is no such disk"
-            raise UnknownDiskError(f"{disk}: {told} in {self.path}")
+            values = {"disk": disk, "dataset": str(self.path)}
+            raise UnknownDiskError(
+                sentence("{disk}: several disks are called so; name the whole path in {dataset}", **values)
+                if found
+                else sentence("{disk}: there is no such disk in {dataset}", **values)
+            )
         return str(found[0][0])
 
     def case(self, disk: str) -> Case:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from forensics.fleet.cluster import SchedulerLostError
 from forensics.fleet.task import Done, Job, work
+from forensics.language import sentence
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -60,7 +61,7 @@ def give_out(
             future.release()
             fill()
     except (OSError, StopIteration, TimeoutError) as error:
-        raise SchedulerLostError(f"the scheduler is gone ({type(error).__name__})") from error
+        raise SchedulerLostError(sentence("the scheduler is gone ({error})", error=type(error).__name__)) from error
 
 
 def _take(future: object, job: Job, done: Callable[[Done], None], killed: Callable[[Job, str], None]) -> None:
@@ -69,7 +70,7 @@ def _take(future: object, job: Job, done: Callable[[Done], None], killed: Callab
 
     assert isinstance(future, Future)
     if future.status in ("cancelled", "lost"):
-        raise SchedulerLostError("the scheduler is gone")
+        raise SchedulerLostError(sentence("the scheduler is gone"))
     try:
         done(future.result())
     except KilledWorker:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from forensics.fleet.dataset import Dataset, DatasetError
+from forensics.language import sentence
 
 _NAME = ".lock"
 _PATIENCE = 1.0
@@ -28,7 +29,9 @@ def locked(dataset: Dataset) -> Iterator[None]:
         end = time.monotonic() + _PATIENCE
         while not _try(descriptor, alone=True):
             if time.monotonic() > end:
-                raise DatasetError(f"another run works on {dataset.path}: wait for its end, or end it")
+                raise DatasetError(
+                    sentence("another run works on {dataset}: wait for its end, or end it", dataset=str(dataset.path))
+                )
             time.sleep(0.05)
         yield
     finally:

@@ -16,7 +16,7 @@ from forensics.fleet.dataset import Dataset, DatasetChangedError
 from forensics.fleet.disk_record import STATES
 from forensics.fleet.lock import is_running
 from forensics.fleet.stored import connect, read_parquet, reading
-from forensics.language import _n
+from forensics.language import _, _n, listed, message, told
 from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
@@ -38,11 +38,11 @@ _CONTROLLERS = (
     "WHERE domain_sid IN (machine_sid, machine_sid_policy) ORDER BY path LIMIT 5"
 )
 _WORDS = {
-    "examined": "examined",
-    "failed": "failed",
-    "not_evidence": "no evidence",
-    "read_as_parent": "read as the parent of another disk",
-    "read_with": "read with another input, as a part of it",
+    "examined": message("{count} examined"),
+    "failed": message("{count} failed"),
+    "not_evidence": message("{count} no evidence"),
+    "read_as_parent": message("{count} read as the parent of another disk"),
+    "read_with": message("{count} read with another input, as a part of it"),
 }
 
 
@@ -138,36 +138,35 @@ class FleetStatus(Result):
 
     def _lines(self) -> Iterator[str]:
         if self.stopped:
-            names = ", ".join(
-                f"{rule} ({_n('of {count} input', 'of {count} inputs', n) if n else 'across machines'})"
-                for rule, n in self.stopped
+            yield _(
+                "Rules that were not asked to their end, so what they would have found is not known: {names}",
+                names=listed(_stopped_rule(rule, count) for rule, count in self.stopped),
             )
-            yield f"Rules that were not asked to their end, so what they would have found is not known: {names}"
-        yield f"{self.path}: {'a run is going on' if self.running else 'no run is going on'}"
-        yield f"as of {told_time(self.as_of)}, {self.size / 1e6:.1f} MB"
-        told = [f"{self.states[state]} {_WORDS[state]}" for state in STATES if self.states[state]]
-        yield f"{_counted(self.inputs, 'input')}: {', '.join(told) or 'none yet'}"
-        if self.partly:
-            yield f"{self.partly} of those examined could not be examined in full: table source says what"
-        if self.without_windows:
-            yield f"{self.without_windows} of those examined hold no Windows"
-        if self.copies:
-            yield f"{self.copies} of those examined are copies of others in all that was read, and count once"
-        yield f"{_counted(self.machines, 'machine')}, {_counted(self.findings, 'finding')}"
+        if self.running:
+            yield _("{path}: a run is going on", path=self.path)
+        else:
+            yield _("{path}: no run is going on", path=self.path)
+        yield _("as of {time}, {size} MB", time=told_time(self.as_of), size=f"{self.size / 1e6:.1f}")
+        states = [_(_WORDS[state], count=self.states[state]) for state in STATES if self.states[state]]
+        yield _n(
+            "{count} input: {states}",
+            "{count} inputs: {states}",
+            self.inputs,
+            states=listed(states) if states else _("none yet"),
+        )
+        yield from self._of_those_examined()
+        machines = _n("{count} machine", "{count} machines", self.machines)
+        yield listed([machines, _n("{count} finding", "{count} findings", self.findings)])
         for reason in self.reasons:
-            yield f"{reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
-        if self.waiting:
-            beside = f", such as {self.controllers[0]}" if self.controllers else ""
-            yield _n(
-                "users' keys on {count} machine wait for the backup key of their domain: secrets stay in the task of "
-                "their disk, so examine it together with that of a domain controller{beside}, or run again with "
-                "--domain-backup-key",
-                "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task "
-                "of their disk, so examine such a disk together with that of a domain controller{beside}, or run again "
-                "with --domain-backup-key",
-                self.waiting,
-                beside=beside,
+            yield _(
+                "{count} failed ({failure}): {why}; such as {example}",
+                count=reason.inputs,
+                failure=reason.failure,
+                why=told(reason.error),
+                example=reason.example,
             )
+        if self.waiting:
+            yield self._waiting()
         if self.other_dates:
             yield _n(
                 "{count} input is as of another date: run again to have it of this one",
@@ -175,14 +174,54 @@ class FleetStatus(Result):
                 self.other_dates,
             )
         if len(self.versions) > 1:
-            told = [f"{count} by {version}" for version, count in sorted(self.versions.items())]
-            yield f"examined by several versions ({', '.join(told)}): run again to have all by this one"
+            counts = sorted(self.versions.items())
+            yield _(
+                "examined by several versions ({versions}): run again to have all by this one",
+                versions=listed(_("{count} by {version}", count=count, version=version) for version, count in counts),
+            )
         if self.out_of_date:
-            yield "what spans machines (clones, rules across machines) is not of these disks: run again"
+            yield _("what spans machines (clones, rules across machines) is not of these disks: run again")
+
+    def _of_those_examined(self) -> Iterator[str]:
+        if self.partly:
+            yield _(
+                "{count} of those examined could not be examined in full: table source says what", count=self.partly
+            )
+        if self.without_windows:
+            yield _("{count} of those examined hold no Windows", count=self.without_windows)
+        if self.copies:
+            yield _(
+                "{count} of those examined are copies of others in all that was read, and count once",
+                count=self.copies,
+            )
+
+    def _waiting(self) -> str:
+        if not self.controllers:
+            return _n(
+                "users' keys on {count} machine wait for the backup key of their domain: secrets stay in the task of "
+                "their disk, so examine it together with that of a domain controller, or run again with "
+                "--domain-backup-key",
+                "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task "
+                "of their disk, so examine such a disk together with that of a domain controller, or run again with "
+                "--domain-backup-key",
+                self.waiting,
+            )
+        return _n(
+            "users' keys on {count} machine wait for the backup key of their domain: secrets stay in the task of "
+            "their disk, so examine it together with that of a domain controller, such as {path}, or run again with "
+            "--domain-backup-key",
+            "users' keys on {count} machines wait for the backup key of their domain: secrets stay in the task of "
+            "their disk, so examine such a disk together with that of a domain controller, such as {path}, or run "
+            "again with --domain-backup-key",
+            self.waiting,
+            path=self.controllers[0],
+        )
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _stopped_rule(rule: str, inputs: int) -> str:
+    if inputs:
+        return _n("{rule} (of {count} input)", "{rule} (of {count} inputs)", inputs, rule=rule)
+    return _("{rule} (across machines)", rule=rule)
 
 
 def fleet_status(dataset: str | Path) -> FleetStatus:
@@ -196,7 +235,7 @@ def fleet_status(dataset: str | Path) -> FleetStatus:
         >>> forensics.fleet_status("fleet").machines
         2
     """
-    for _ in range(_TRIES):
+    for _try in range(_TRIES):
         with suppress(DatasetChangedError):
             return _status_now(Dataset.open(dataset))
         time.sleep(_PAUSE)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset, DatasetChangedError, DatasetError
 from forensics.fleet.disk_record import DISK, STATES
 from forensics.fleet.part import columns_of
+from forensics.language import sentence
 from forensics.tables.registry import ColumnSpec
 
 if TYPE_CHECKING:
@@ -79,11 +80,18 @@ def reading(dataset: Dataset) -> Iterator[None]:
         raise
     except (duckdb.IOException, FileNotFoundError) as error:
         raise DatasetChangedError(
-            f"{dataset.path} was written while it was read; open it again when no run is going on"
+            sentence(
+                "{dataset} was written while it was read; open it again when no run is going on",
+                dataset=str(dataset.path),
+            )
         ) from error
     except (duckdb.Error, pa.ArrowException, *_UNREADABLE) as error:
         raise DatasetError(
-            f"{dataset.path} is damaged, or not as keymortem fleet run writes it ({type(error).__name__})"
+            sentence(
+                "{dataset} is damaged, or not as keymortem fleet run writes it ({error})",
+                dataset=str(dataset.path),
+                error=type(error).__name__,
+            )
         ) from error
 
 
@@ -106,8 +114,11 @@ def _add_tables(connection: duckdb.DuckDBPyConnection, dataset: Dataset, tables:
     # Files are found, and pages named, by these keys.
     if connection.execute(_STRANGE).fetchone() is not None:
         raise DatasetError(
-            f"{dataset.path} is not as keymortem fleet run writes it: "
-            "a row of table disk has no key, path, date or known state"
+            sentence(
+                "{dataset} is not as keymortem fleet run writes it: a row of table disk has no key, path, date or "
+                "known state",
+                dataset=str(dataset.path),
+            )
         )
     for table in tables:
         rows = select(effective_files(dataset, table), columns_of(table))

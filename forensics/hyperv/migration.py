@@ -13,7 +13,7 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
-from forensics.language import sentence
+from forensics.language import _, listed, sentence
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
@@ -149,7 +149,7 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
     target_host = _host(_rows(target), "target", may_be_new=True)
     if not target_host.machine_id:
         raise UnsuitableCaseError(
-            "target", "no Windows was found in what {} names: name the disk of the host the machines move to"
+            "target", _("no Windows was found in what {} names: name the disk of the host the machines move to")
         )
     source_host = _host(_rows(source), "source", may_be_new=False)
     moved = [*_rows(source), *_rows(exports)]
@@ -158,8 +158,10 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
     if is_given and listed.is_whole and not any(isinstance(row, GuardianRow | VmRow) for row in moved):
         raise UnsuitableCaseError(
             "exports" if source is None else "source",
-            "there is nothing to move in what {} names, neither a virtual machine nor a guardian: name the disk of a "
-            "Hyper-V host or the folder of an export",
+            _(
+                "there is nothing to move in what {} names, neither a virtual machine nor a guardian: name the disk of "
+                "a Hyper-V host or the folder of an export"
+            ),
         )
     wrappings = [row for row in moved if isinstance(row, VmGuardianRow)]
     vms = _vms(moved)
@@ -213,9 +215,12 @@ def _host(rows: Sequence[Row], argument: str, *, may_be_new: bool) -> Host:
     hosts = [m for m in machines if m.machine_id in ids]
     machines = hosts or (machines if may_be_new else [])
     if len(machines) > 1:
-        names = ", ".join(m.computer_name or str(m.machine_id) for m in machines)
-        kind = "Hyper-V hosts" if hosts else "installations of Windows"
-        raise UnsuitableCaseError(argument, f"{{}} holds several {kind} ({names}): name the disk of one")
+        names = listed(m.computer_name or str(m.machine_id) for m in machines)
+        if hosts:
+            several = _("{{}} holds several Hyper-V hosts ({names}): name the disk of one", names=names)
+        else:
+            several = _("{{}} holds several installations of Windows ({names}): name the disk of one", names=names)
+        raise UnsuitableCaseError(argument, several)
     if not machines:
         return Host()
     machine = machines[0]

@@ -62,7 +62,7 @@ _SUPPORT = "Microsoft SupportArticles, shielded VM and Host Guardian Service"
 _SCVMM = "System Center support, event 10698"
 _CMDLETS = "Get-Help New-HgsGuardian, Grant-HgsKeyProtectorAccess"
 _DERIVED = sentence("since a start needs the private key of one encryption certificate")
-_PRACTICE = "published migration guides"
+_PRACTICE = sentence("published migration guides")
 _ARTICLES = "say-tech.co.jp, yamanxworld vol. 156"
 
 # An empty reason is what the host has of the certificate.
@@ -246,10 +246,11 @@ def new_virtual_tpm(host: Host, as_of: datetime) -> Answer:
         )
         return Answer(operation, "works", because, "likely", _SAVILL)
     because = sentence(
-        "every pair of {default_guardian} has ended, and none bears this computer's name: imported, or made before",
+        "every pair of {default_guardian} has ended, and none bears this computer's name: imported, or made before a "
+        "rename",
         default_guardian=DEFAULT_GUARDIAN,
     )
-    return Answer(operation, "unknown", sentence("{because} a rename", because=because), "likely", _DERIVED)
+    return Answer(operation, "unknown", because, "likely", _DERIVED)
 
 
 def _new_with(host: Host, pair: Sequence[GuardianRow], as_of: datetime) -> Answer:

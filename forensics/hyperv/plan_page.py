@@ -9,8 +9,9 @@ from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import Step, steps
 from forensics.hyperv.plan_text import PlanText, cell_of, grouped
+from forensics.hyperv.plan_words import new_host
 from forensics.hyperv.transfers import Transfer
-from forensics.language import spoken_language
+from forensics.language import message, spoken_language, standing
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import passages
@@ -19,6 +20,16 @@ from forensics.report.html.tables import Cell, TableView
 from forensics.version import __version__
 
 _KINDS = {"works": "usable", "fails": "dead", "likely fails": "dead", "likely works": "usable", "-": "none"}
+_HAS = {
+    "usable": message("usable"),
+    "unusable": message("unusable"),
+    "wrong_store": message("wrong store"),
+    "no_private_key": message("no private key"),
+    "absent": message("absent"),
+    "unknown": message("unknown"),
+    "not_examined": message("not examined"),
+}
+"""What a host has of a certificate."""
 _ON_SOURCE = {"usable": "usable", "unusable": "dead", "absent": "dead", "no_private_key": "dead"}
 
 
@@ -41,8 +52,8 @@ def render_migration_page(plan: MigrationPlan) -> str:
             "title": text.title(),
             "target": text.target,
             "not_examined": [t.sentence(sentence) for sentence in plan.not_examined],
-            "summary": [t.sentence(sentence) for sentence in text.summary()],
-            "steps": [_step(step, t) for step in steps(plan)],
+            "summary": list(text.summary()),
+            "steps": [_step(step) for step in steps(plan)],
             "machines": _machines(plan, t),
             "certificates": _certificates(plan, t),
             "reasons": list(_reasons(text, t)),
@@ -51,12 +62,12 @@ def render_migration_page(plan: MigrationPlan) -> str:
     )
 
 
-def _step(step: Step, t: Catalogue) -> dict[str, Any]:
+def _step(step: Step) -> dict[str, Any]:
     return {
-        "text": t.sentence(step.text),
+        "text": step.text,
         "blocks": passages(step.commands),
-        "about": [t.sentence(item) for item in step.items],
-        "after": t.sentence(step.after),
+        "about": step.items,
+        "after": step.after,
     }
 
 
@@ -64,12 +75,15 @@ def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
     if not plan.vms:
         return None
     columns = [t("Virtual machine"), *(t(operation) for operation in OPERATIONS[:5])]
-    view = TableView("machines", t("What works on {host} as it is", host=plan.target.name or "?"), columns)
+    view = TableView("machines", t("What works on {host} as it is", host=new_host(plan)), columns)
     view.choice_column = 1
     for vm in plan.vms:
         told = [cell_of(vm, index) for index in range(5)]
         view.rows.append(
-            [Cell(vm.name, "name"), *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told)]
+            [
+                Cell(t.sentence(vm.name), "name"),
+                *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told),
+            ]
         )
     return view
 
@@ -89,17 +103,20 @@ def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
         Cell(t(transfer.role), "name", below=transfer.thumbprint),
         Cell(t.join(filter(None, (transfer.guardian, transfer.host)))),
         Cell(day(transfer.not_after) if transfer.not_after else "", "date"),
-        Cell(t(transfer.on_source.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
+        Cell(t(_HAS[transfer.on_source]), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
         Cell(t(transfer.exportable or "unknown")),
-        Cell(t(transfer.on_target.replace("_", " ")), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
-        Cell(t.join(transfer.needed_by), "told"),
+        Cell(t(_HAS[transfer.on_target]), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
+        Cell(t.join(map(t.sentence, transfer.needed_by)), "told"),
     ]
 
 
 def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
     """Yield machines of which the same is to be said; of operations result, colour, why, and how that is known."""
     for names, answers in text.alike():
-        yield names, [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)]
+        yield (
+            list(map(t.sentence, names)),
+            [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)],
+        )
     yield (
         [t("A new virtual machine with a virtual TPM on {host}", host=text.target)],
         [_answer(t("enable"), text.plan.new_vm, t)],
@@ -107,7 +124,6 @@ def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tup
 
 
 def _answer(operations: str, answer: Answer, t: Catalogue) -> tuple[str, str, str, str, str]:
-    because = t.sentence(answer.because)
-    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {answer.source}"
+    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {t.sentence(answer.source)}"
     kind = _KINDS.get(answer.result, "undecided")
-    return operations, t(answer.result), kind, f"{because[:1].upper()}{because[1:].rstrip('.。')}{t('.')}", known
+    return operations, t(answer.result), kind, t.sentence(standing(answer.because)), known

@@ -10,20 +10,26 @@ from typing import Any
 from forensics.hyperv.migration import MigrationPlan, VmPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import steps
+from forensics.hyperv.plan_words import new_host, old_host
+from forensics.language import _, _n, listed, message, standing, told
+from forensics.language.folding import columns, padded
 from forensics.report.facts import day
+from forensics.report.first_screen.entries import cut
 from forensics.report.folded_lines import FoldedText
 from forensics.sources.vm_files import INVENTORY
 from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import format_utc
 
 _SHORT = {
-    "start": "start",
-    "live migration": "live",
-    "export and import": "import",
-    "replica failover": "replica",
-    "change of the key protector": "change KP",
-    "new virtual TPM": "new vTPM",
+    "start": message("start"),
+    "live migration": message("live"),
+    "export and import": message("import"),
+    "replica failover": message("replica"),
+    "change of the key protector": message("change KP"),
 }
+"""Operations as headings of the table."""
+_NAME = 40
+"""Display: columns of a virtual machine's name in the table."""
 
 
 def render_migration(plan: MigrationPlan, width: int | None = None) -> str:
@@ -50,14 +56,14 @@ class PlanText(FoldedText):
     def __init__(self, plan: MigrationPlan, width: int | None) -> None:
         super().__init__(width)
         self.plan = plan
-        self.source = sanitise(plan.source.name or "the old host") if plan.source.machine_id else "any disk given"
-        self.target = sanitise(plan.target.name or "the target")
+        self.source = old_host(plan) if plan.source.machine_id else _("any disk given")
+        self.target = new_host(plan)
 
     def render(self) -> str:
         """Return the text."""
         self.add(self.title())
         for sentence in self.plan.not_examined:
-            self.add(sentence, "  ")
+            self.add(told(sentence), "  ")
         self.lines.append("")
         for sentence in self.summary():
             self.add(sentence)
@@ -68,8 +74,10 @@ class PlanText(FoldedText):
 
     def title(self) -> str:
         """Say what is moved where."""
-        moved = f"from {self.source} to" if self.plan.source.machine_id else "to"
-        return f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}"
+        values = {"target": self.target, "day": day(self.plan.as_of)}
+        if self.plan.source.machine_id:
+            return _("Moving virtual machines from {source} to {target}, as of {day}", source=self.source, **values)
+        return _("Moving virtual machines to {target}, as of {day}", **values)
 
     def _heading(self, text: str) -> None:
         self.lines += ["", text]
@@ -80,41 +88,60 @@ class PlanText(FoldedText):
         without = sum(p.vm.vtpm == "absent" for p in self.plan.vms)
         unread = len(self.plan.vms) - len(vms) - without
         if vms:
-            results: Counter[str] = Counter(p.answers[0].result for p in vms)
-            words = ("likely fails", "likely do not"), ("fails", "do not"), ("unknown", "cannot be told")
-            rest = "".join(f", {results[result]} {word}" for result, word in words if results[result])
-            told = f"{results['works']} start{rest}"
-            yield f"With a virtual TPM: {len(vms)} (checkpoints counted). On {self.target} as it is now: {told}."
+            yield _(
+                "With a virtual TPM: {count} (checkpoints counted). On {target} as it is now: {outcome}.",
+                count=len(vms),
+                target=self.target,
+                outcome=listed(self._outcome(vms)),
+            )
             yield from self._missing()
         else:
-            yield "No virtual machine with a virtual TPM was found."
+            yield _("No virtual machine with a virtual TPM was found.")
         if not self.plan.listed.is_whole:
-            yield (
-                f"There may be more: the host's list of its virtual machines ({INVENTORY}) was not read whole "
-                f"({self.plan.listed.why})."
+            yield _(
+                "There may be more: the host's list of its virtual machines ({file}) was not read whole ({why}).",
+                file=INVENTORY,
+                why=told(self.plan.listed.why or ""),
             )
         if without:
-            yield f"Without a virtual TPM: {without}. They need no certificate."
+            yield _("Without a virtual TPM: {count}. They need no certificate.", count=without)
         if unread:
-            yield f"Not known: {unread}, whose configuration was not there to read or does not tell."
+            yield _("Not known: {count}, whose configuration was not there to read or does not tell.", count=unread)
+
+    def _outcome(self, vms: Iterable[VmPlan]) -> Iterator[str]:
+        """Yield how many start, and how many do not."""
+        results: Counter[str] = Counter(p.answers[0].result for p in vms)
+        yield _("{count} start", count=results["works"])
+        if count := results["likely fails"]:
+            yield _("{count} likely do not", count=count)
+        if count := results["fails"]:
+            yield _("{count} do not", count=count)
+        if count := results["unknown"]:
+            yield _("{count} cannot be told", count=count)
 
     def _missing(self) -> Iterator[str]:
         start = [t for t in self.plan.transfers if t.purpose == "start"]
         if not start:
             return
         stuck = [t for t in start if t.can_be_exported is False and t.target_store is None]
-        certificates = "1 certificate" if len(start) == 1 else f"{len(start)} certificates"
-        yield f"To start them, {self.target} needs {certificates} with private keys: see the steps below."
+        yield _n(
+            "To start them, {target} needs {count} certificate with private keys: see the steps below.",
+            "To start them, {target} needs {count} certificates with private keys: see the steps below.",
+            len(start),
+            target=self.target,
+        )
         if stuck:
             names = dict.fromkeys(name for t in stuck if t.role == "encryption" for name in t.needed_by)
             if names:
-                yield f"{self.source} cannot give what these need: {', '.join(names)}."
+                yield _(
+                    "{source} cannot give what these need: {names}.", source=self.source, names=listed(map(told, names))
+                )
 
     def _steps(self) -> None:
         found = steps(self.plan)
         if not found:
             return
-        self._heading("WHAT TO DO, in this order")
+        self._heading(_("WHAT TO DO, in this order"))
         for number, step in enumerate(found, 1):
             mark = f"  {number}. "
             self.add(step.text, mark, " " * len(mark))
@@ -132,31 +159,30 @@ class PlanText(FoldedText):
     def _table(self) -> None:
         if not self.plan.vms:
             return
-        self._heading(f"WHAT WORKS ON {self.target} AS IT IS")
-        heads = [_SHORT[operation] for operation in OPERATIONS[:5]]
-        rows = [[sanitise(p.name), *(cell_of(p, index) for index in range(5))] for p in self.plan.vms]
-        longest = min(40, max(len(row[0]) for row in rows))
-        widths = [longest, *(max(len(h), *(len(row[i + 1]) for row in rows)) for i, h in enumerate(heads))]
-        for row in (["", *heads], *rows):
-            name, *cells = row
-            line = name.ljust(longest) if len(name) <= longest else f"{name[: longest - 1]}\u2026"
-            self.lines.append(
-                f"  {line}  " + "  ".join(c.ljust(w) for c, w in zip(cells, widths[1:], strict=True)).rstrip()
-            )
-        legend = (
+        self._heading(_("WHAT WORKS ON {target} AS IT IS", target=self.target))
+        heads = [_(_SHORT[operation]) for operation in OPERATIONS[:5]]
+        rows = [[sanitise(told(p.name)), *(_(cell_of(p, index)) for index in range(5))] for p in self.plan.vms]
+        longest = min(_NAME, max(columns(row[0]) for row in rows))
+        widths = [
+            max(columns(cell) for cell in cells) for cells in list(zip(heads, *(r[1:] for r in rows), strict=True))
+        ]
+        for name, *cells in (["", *heads], *rows):
+            parts = [padded(cut(name, longest), longest), *map(padded, cells, widths)]
+            self.lines.append(f"  {'  '.join(parts)}".rstrip())
+        legend = _(
             "change KP: change the key protector, which lists the machine's guardians. likely: nobody published a "
             "test. -: does not apply."
         )
         self.add(legend, "  ", "  ")
 
     def _reasons(self) -> None:
-        self._heading("WHY")
+        self._heading(_("WHY"))
         for names, answers in self.alike():
-            self.add(", ".join(names), "  ")
+            self.add(listed(map(told, names)), "  ")
             for group in grouped(answers):
-                self._answer(", ".join(a.operation for a in group), group[0])
-        self.add(f"A new virtual machine with a virtual TPM on {self.target}", "  ")
-        self._answer("enable", self.plan.new_vm)
+                self._answer(listed(_(a.operation) for a in group), group[0])
+        self.add(_("A new virtual machine with a virtual TPM on {host}", host=self.target), "  ")
+        self._answer(_("enable"), self.plan.new_vm)
 
     def alike(self) -> list[tuple[list[str], Sequence[Answer]]]:
         """Return machines of which the same is to be said, together."""
@@ -166,9 +192,13 @@ class PlanText(FoldedText):
         return [(names, answers) for answers, names in groups.items()]
 
     def _answer(self, operations: str, answer: Answer) -> None:
-        because = answer.because[:1].upper() + answer.because[1:]
-        known = "" if answer.result == "unknown" else f" ({answer.certainty}: {answer.source})"
-        self.add(f"{operations}: {answer.result}. {because}.{known}", "    - ", "      ")
+        values = {"operations": operations, "result": _(answer.result), "because": told(standing(answer.because))}
+        if answer.result == "unknown":
+            text = _("{operations}: {result}. {because}", **values)
+        else:
+            known = {"certainty": _(answer.certainty), "source": told(answer.source)}
+            text = _("{operations}: {result}. {because} ({certainty}: {source})", **values, **known)
+        self.add(text, "    - ", "      ")
 
 
 def cell_of(vm: VmPlan, index: int) -> str:

@@ -14,6 +14,7 @@ BETWEEN = {
     " and ": "と",
     " or ": "または",
     ": ": ": ",
+    " < ": " < ",
 }
 """What may stand between joined sentences: in English, and in Japanese."""
 STANDING = "."

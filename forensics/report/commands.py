@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forensics.commands.command import Command
+from forensics.language import _
 
 _SHELLS = {
     "administrator": "PowerShell as administrator",
@@ -15,7 +16,7 @@ _SHELLS = {
 
 def render_commands(commands: Iterable[Command]) -> str:
     """Write two lines a command: how a rule names it, and what it does."""
-    return "".join(f"@{command.name}{_parameters(command)}\n    {command.does}\n" for command in commands)
+    return "".join(f"@{command.name}{_parameters(command)}\n    {_(command.does)}\n" for command in commands)
 
 
 def render_commands_markdown(commands: Iterable[Command]) -> str:

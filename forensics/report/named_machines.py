@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forensics.case_tables import CaseTables
+from forensics.language import _, listed, told
 from forensics.report.facts import Facts
 from forensics.report.result import UnsuitableCaseError
 
@@ -28,9 +31,18 @@ def named_machines(case: CaseTables, name: str | None) -> frozenset[int] | None:
     found = frozenset(number for number, called in names.items() if wanted in called)
     if not found:
         there = list(dict.fromkeys(facts.machine_name(row.machine_id) for row in case.present.rows("machine")))
-        listed = ", ".join(there[:MOST_NAMES]) + (" ..." if len(there) > MOST_NAMES else "")
-        raise UnsuitableCaseError("machine", f"{{}}: no machine here is called {name!r}; there are {listed or 'none'}")
+        raise UnsuitableCaseError("machine", _no_machine(name, there))
     return found
+
+
+def _no_machine(name: str, there: Sequence[str]) -> str:
+    """Say that no machine is called that, and how those are called that there are."""
+    if not there:
+        return _("{{}}: no machine here is called {name!r}; there are none", name=name)
+    names = listed(map(told, there[:MOST_NAMES]))
+    if len(there) > MOST_NAMES:
+        return _("{{}}: no machine here is called {name!r}; there are {names} ...", name=name, names=names)
+    return _("{{}}: no machine here is called {name!r}; there are {names}", name=name, names=names)
 
 
 def _names(facts: Facts, number: int) -> set[str]:

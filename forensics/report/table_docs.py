@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from forensics.language import _
 from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
@@ -62,19 +63,19 @@ def describe_tables() -> TableReference:
 
 
 def _contents(tables: Iterable[TableDescription]) -> Iterator[str]:
-    yield "# Tables\n"
-    yield "Every table of JSON document, case file and Python API, printed by `keymortem tables --markdown`."
-    yield "Times are UTC. Null means not known or not there to be read, never no.\n"
-    yield "| table | rows |\n| --- | --- |"
+    yield f"# {_('Tables')}\n"
+    yield _("Every table of JSON document, case file and Python API, printed by `keymortem tables --markdown`.")
+    yield _("Times are UTC. Null means not known or not there to be read, never no.") + "\n"
+    yield f"| {_('table')} | {_('rows')} |\n| --- | --- |"
     for table in tables:
         yield f"| [{table.name}](#{table.name}) | {table.description} |"
 
 
 def _markdown(table: TableDescription) -> Iterator[str]:
     yield f"## {table.name}\n\n{table.description}.\n"
-    yield "| column | type | meaning |\n| --- | --- | --- |"
+    yield f"| {_('column')} | {_('type')} | {_('meaning')} |\n| --- | --- | --- |"
     for spec in table.columns:
-        kind = f"{spec.kind} or null" if spec.nullable else spec.kind
+        kind = _("{kind} or null", kind=spec.kind) if spec.nullable else spec.kind
         yield f"| `{spec.name}` | {kind} | {spec.meaning.replace('|', chr(92) + '|')} |"
 
 

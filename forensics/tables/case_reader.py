@@ -30,7 +30,7 @@ from forensics.contained.child import Child, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
-from forensics.language import Sentence
+from forensics.language import Sentence, sentence
 from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
 from forensics.tables.finding_json import from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
@@ -84,18 +84,31 @@ def read_case_file(path: Path) -> CaseContent:
     """
     try:
         if not path.exists():
-            raise CaseFileError(f"{path} does not exist; write one with keymortem examine SOURCE --case {path}")
+            raise CaseFileError(
+                sentence("{path} does not exist; write one with keymortem examine SOURCE --case {path}", path=str(path))
+            )
         if not is_case_file(path):
-            raise CaseFileError(f"{path} is no keymortem case file; examine it as a source instead")
+            raise CaseFileError(
+                sentence("{path} is no keymortem case file; examine it as a source instead", path=str(path))
+            )
         if (size := path.stat().st_size) > MAX_CASE_SIZE:
-            raise CaseFileError(f"{path} has {size} bytes; case files of up to {MAX_CASE_SIZE >> 30} GiB are read")
+            raise CaseFileError(
+                sentence(
+                    "{path} has {size} bytes; case files of up to {most} GiB are read",
+                    path=str(path),
+                    size=size,
+                    most=MAX_CASE_SIZE >> 30,
+                )
+            )
         _refuse_journals(path)
         is_checked = is_possible()
         if is_checked:
             _look_through(path)
         return _Reader(path).content(is_checked)
     except OSError as error:
-        raise CaseFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise CaseFileError(
+            sentence("{path} cannot be read: {error}", path=str(path), error=str(error.strerror or error))
+        ) from error
 
 
 def _look_through(path: Path) -> None:
@@ -126,8 +139,12 @@ def _refuse_journals(path: Path) -> None:
         # One that was finished is empty, or begins with zeros.
         if beside.is_file() and beside.stat().st_size and _begins(beside):
             raise CaseFileError(
-                f"{path} has {beside.name} beside it: a program changed the file and has not finished, so it may be "
-                f"half written; {_AGAIN}, or open and close it once with the program that changed it"
+                sentence(
+                    "{path} has {beside} beside it: a program changed the file and has not finished, so it may be half "
+                    "written; examine the source again, or open and close it once with the program that changed it",
+                    path=str(path),
+                    beside=beside.name,
+                )
             )
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
 
+from forensics.language import sentence
+
 _ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 _WRITTEN = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,6})?(?:Z| UTC\b)")
 
@@ -63,7 +65,9 @@ def times_in(zone: str) -> Iterator[None]:
     try:
         found = ZoneInfo(zone)
     except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"there is no time zone {zone!r}; zones are called as Europe/Berlin or Asia/Tokyo") from error
+        raise ValueError(
+            sentence("there is no time zone {zone}; zones are called as Europe/Berlin or Asia/Tokyo", zone=repr(zone))
+        ) from error
     before = _ZONE.set(found)
     try:
         yield

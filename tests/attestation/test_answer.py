@@ -124,7 +124,7 @@ def test_a_listed_key_is_accepted_and_the_form_is_named() -> None:
     ("authority", "device", "expected", "because", "missing"),
     [
         ([ca()], [tpm()], "no", "EndorsementKeyListDirectories is not set", "set EndorsementKeyListDirectories"),
-        ([folder(), entry(ek_hash=TWO)], [tpm()], "no", "none of 1 entries in C:\\L", "an empty file in one of"),
+        ([folder(), entry(ek_hash=TWO)], [tpm()], "no", "the 1 entry in C:\\L is no", "an empty file in one of"),
         ([folder(outcome="absent")], [tpm()], "no", "in C:\\L (missing)", "an empty file in one of"),
         ([folder()], [], "unknown", "does not hold its endorsement key", "PublicKeyHash"),
         ([folder(outcome="not_examined", detail="a share")], [tpm()], "unknown", "C:\\L (a share)", "look there"),

@@ -141,3 +141,15 @@ def test_a_rule_that_cannot_be_begun(name: str, message: str, tmp_path: Path) ->
     assert (result.exit_code, result.stdout) == (2, "")
     assert message.format(folder=tmp_path) in result.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["there.yaml"]
+
+
+def test_what_lint_and_test_say_is_said_in_japanese(tmp_path: Path) -> None:
+    path = tmp_path / "pack" / "web-key"
+    made = CliRunner().invoke(cli, ["--lang", "ja", "rules", "new", str(path)])
+    assert made.output.splitlines()[-1] == f"記入が必要な箇所の確認: keymortem rules lint {path}.yaml"
+    linted = CliRunner().invoke(cli, ["--lang", "ja", "rules", "lint", str(tmp_path / "pack")])
+    assert linted.output.splitlines()[-1] == "ルール 1 個は有効です。推奨事項 11 件"
+    refused = CliRunner().invoke(cli, ["--lang", "ja", "rules", "new", str(tmp_path / "Bad_Id")])
+    assert refused.output.splitlines()[-1] == (
+        "エラー: ID 'Bad_Id' は、小文字の単語を '-' でつないだものではありません"
+    )

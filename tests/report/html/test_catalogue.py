@@ -24,7 +24,7 @@ from forensics.report.reason import reason_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import NOW_GUID, OLD_GUID, case, chain, dead_chain
-from tests.language.messages import messages, several
+from tests.language.messages import counted, messages
 from tests.language.translations import translated
 
 PACKAGE = Path(page.__file__).parent
@@ -90,9 +90,9 @@ SAID_IN = (
 
 def sentences_of_rows() -> Iterator[Sentence]:
     """Yield what the code there may say, with a name for each value."""
-    counted = several()
+    several = {many for _one, many in counted()}
     for text, place in messages().items():
-        if place.startswith(SAID_IN) and text not in counted:
+        if place.startswith(SAID_IN) and text not in several:
             # Numbers and names alike: what is asked is only which words are left.
             values = {name: 7 if ":" in rest else "X1" for name, rest in PLACES.findall(text)}
             yield sentence(text, **values)
