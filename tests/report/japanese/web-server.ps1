@@ -125,7 +125,7 @@ Step 'CN=sql.contoso.test のキー ファイルの読み取りを NT Service\MS
 }
 
 # 2. http.sys 0.0.0.0:5986 (WinRM)、WinRM *+HTTPS ポート 5986
-# - 証明書 CN=remoting.contoso.test の有効期限が切れています、2026-10-01 から
+# - 証明書 CN=remoting.contoso.test の有効期限が切れています。2026-10-01 から
 # - 証明書 CN=remoting.contoso.test、0B303D9BEBF361DD7BC556351D4A24B4AF97D502、ストア MY、有効期限 2026-10-01。キーは正常
 if ($NewCertificate.ContainsKey('0B303D9BEBF361DD7BC556351D4A24B4AF97D502')) {
     $new = [string]$NewCertificate['0B303D9BEBF361DD7BC556351D4A24B4AF97D502'] -replace '[^0-9A-Fa-f]'
@@ -249,7 +249,7 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
 }
 
 # 5. RDP RDP-Tcp
-# - 証明書 CN=rdp.contoso.test の有効期限が切れています、2026-09-01 から
+# - 証明書 CN=rdp.contoso.test の有効期限が切れています。2026-09-01 から
 # - 証明書 CN=rdp.contoso.test、BB0A02015DE30921B01436F74F1DC84B6272DB2A、ストア MY、有効期限 2026-09-01。キーは正常
 if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
     $new = [string]$NewCertificate['BB0A02015DE30921B01436F74F1DC84B6272DB2A'] -replace '[^0-9A-Fa-f]'
