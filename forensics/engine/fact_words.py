@@ -15,6 +15,13 @@ from forensics.engine.new_certificate_words import (
 ANY = "*"
 """Stands for every value that has no words of its own; braces in its words are the value."""
 
+_SEEN_JA = {
+    "present": "あり",
+    "partial": "一部のみ",
+    "absent": "なし",
+    "unreadable": "読み取り不可",
+    "not_examined": "未調査",
+}
 _MAY_BE_EXPORTED_JA = {"yes": "可", "no": "不可", "unknown": "不明"}
 
 FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
@@ -101,6 +108,8 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "certainty": {"proved": "証明済み", "likely": "可能性が高い", "candidate": "候補"},
         "role": {"signing": "署名", "encryption": "暗号化"},
         "opened_with_half": {"machine": "マシン側", "user": "ユーザー側"},
+        "ekroot": _SEEN_JA,
+        "ekca": _SEEN_JA,
         "enforces": {"yes": "あり", "no": "なし", "unknown": "不明"},
         "exportable": _MAY_BE_EXPORTED_JA,
         "export": _MAY_BE_EXPORTED_JA,

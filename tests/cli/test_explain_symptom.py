@@ -74,7 +74,7 @@ def test_help_names_errors() -> None:
 
 
 def test_what_findings_say_is_in_the_language_asked_for(tmp_path: Path) -> None:
-    examined("sample.vhdx.xz").save(tmp_path / "saved.sqlite")
+    examined("sample").save(tmp_path / "saved.sqlite")
     for asked in ("0x80090016", "ldap.contoso"):
         told = run("explain", tmp_path / "saved.sqlite", asked, "--lang", "ja").output
         assert "証明書のキー ファイルがありません [key-file-missing]" in told
