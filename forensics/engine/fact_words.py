@@ -71,9 +71,9 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "superseded": {
             "": "",
             "no": "",
-            "archived": " (アーカイブ済み)",
-            "remote_desktop": " (リモート デスクトップは別の証明書を使用)",
-            "replaced": " (その役割には新しい証明書がある)",
+            "archived": "。アーカイブ済みです",
+            "remote_desktop": "。リモート デスクトップは別の証明書を使用しています",
+            "replaced": "。その役割には新しい証明書があります",
         },
         "purpose": {
             "vtpm": "このホストの仮想 TPM (ローカル ガーディアン)",
