@@ -25,7 +25,7 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.secrets import UnlockedBy
@@ -171,7 +171,7 @@ class _Placer:
             try:
                 return self._of(slot)
             except (CannotPlaceError, NoPlaceError) as reason:
-                first = first or self._refused(slot, str(reason))
+                first = first or self._refused(slot, said_by(reason))
             except (NotFound, Unreadable, OSError, FormatError) as error:
                 first = first or self._refused(slot, sentence("it could not be read once more ({error})", error=error))
         return first or Placing(refusal=sentence("no file that holds it was opened with a secret of this Windows"))

@@ -12,7 +12,7 @@ import forensics
 from forensics.cli.completion import completed_subjects
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, unsuitable_machine_told
 from forensics.cli.options import SOURCE, machine_option, rules_option, source_options, zone_option
-from forensics.cli.output import check_zone, emit, times_shown
+from forensics.cli.output import check_zone, emit, tell_in_language, times_shown
 from forensics.cli.run import examined_or_exit
 from forensics.language import _
 
@@ -74,6 +74,7 @@ def explain(
         raise click.UsageError(_("Missing argument 'SUBJECT': what to explain stands behind the sources"))
     check_zone(zone, form)
     case = examined_or_exit(sources, options | {"rules": rules})
+    tell_in_language(case, rules)
     try:
         with unsuitable_machine_told():
             symptom = forensics.explain_symptom(case, wanted, machine=machine)

@@ -15,7 +15,7 @@ from forensics.disk.efi import EfiPartition
 from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import State
@@ -140,7 +140,7 @@ def _candidates(
             except NotFound:
                 continue
             except Unreadable as reason:
-                installation.problem(where, reason.kind, str(reason))
+                installation.problem(where, reason.kind, said_by(reason))
                 yield _BootFile(outcome_of(reason).state, where)
 
 

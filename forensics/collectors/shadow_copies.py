@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from forensics.disk.shadow_copy import KnowsPresent, ShadowCopy
 from forensics.disk.tree import KeepsShadowCopies, NotFound, Tree, Unreadable, damage_of
 from forensics.lack_of_memory import suppressed
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -59,7 +59,7 @@ def known_copies(tree: Tree) -> KnownCopies:
     except NotFound:
         kept, damage = [], None
     except Unreadable as reason:
-        kept, damage = [], str(reason)
+        kept, damage = [], said_by(reason)
     unnamed = sorted(set(kept) - {copy.identifier for copy in copies})
     if unnamed:
         return KnownCopies(copies, Outcome("partial" if copies else "not_examined", _told(unnamed)))

@@ -15,6 +15,15 @@ from forensics.engine.new_certificate_words import (
 ANY = "*"
 """Stands for every value that has no words of its own; braces in its words are the value."""
 
+_SEEN_JA = {
+    "present": "あり",
+    "partial": "一部のみ",
+    "absent": "なし",
+    "unreadable": "読み取り不可",
+    "not_examined": "未調査",
+}
+_MAY_BE_EXPORTED_JA = {"yes": "可", "no": "不可", "unknown": "不明"}
+
 FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "en": {
         "used_by": {
@@ -62,9 +71,9 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "superseded": {
             "": "",
             "no": "",
-            "archived": "(アーカイブ済み)",
-            "remote_desktop": "(リモート デスクトップは別の証明書を使用)",
-            "replaced": "(その役割には新しい証明書がある)",
+            "archived": "。アーカイブ済みです",
+            "remote_desktop": "。リモート デスクトップは別の証明書を使用しています",
+            "replaced": "。その役割には新しい証明書があります",
         },
         "purpose": {
             "vtpm": "このホストの仮想 TPM (ローカル ガーディアン)",
@@ -83,6 +92,27 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "new_way": {**IN_A_LIST_JA, "none": "証明書はそのまま使用し、何も削除しません"},
         "instead": INSTEAD_OF_A_DEAD_KEY_JA,
         "lost_told": {"": "", ANY: LOST_JA},
+        "opens_broken_at": {
+            "claim": "キーへのリンク",
+            "provider": "プロバイダー",
+            "key_file": "キー ファイル",
+            "public_key": "公開キー",
+            "access": "アクセス許可",
+            "master_key": "マスター キー",
+            "secret": "シークレット",
+            "private_key": "秘密キー",
+            "service": "サービス",
+            "keyset": "キー セット",
+            "kind": "キーの種類",
+        },
+        "certainty": {"proved": "証明済み", "likely": "可能性が高い", "candidate": "候補"},
+        "role": {"signing": "署名", "encryption": "暗号化"},
+        "opened_with_half": {"machine": "マシン側", "user": "ユーザー側"},
+        "ekroot": _SEEN_JA,
+        "ekca": _SEEN_JA,
+        "enforces": {"yes": "あり", "no": "なし", "unknown": "不明"},
+        "exportable": _MAY_BE_EXPORTED_JA,
+        "export": _MAY_BE_EXPORTED_JA,
     },
 }
 

@@ -28,6 +28,7 @@ class Wording(NamedTuple):
         unknown: For an empty value.
         withheld: For a value that is not put into a command.
         comma: Between values.
+        between: Between facts, which may hold commas in English.
         last: Before the last value.
         more: After the first of many.
         and_so_on: After the first of many lines, with how many are left out.
@@ -43,6 +44,7 @@ class Wording(NamedTuple):
     unknown: str
     withheld: str
     comma: str
+    between: str
     last: str
     more: str
     and_so_on: str
@@ -59,6 +61,7 @@ ENGLISH = Wording(
     "(not known)",
     "(not shown: a shell would act on it)",
     ", ",
+    "; ",
     " and ",
     " and {count} more",
     "(and {count} more)",
@@ -82,6 +85,7 @@ WORDINGS = {
         "ja",
         "(不明)",
         "(シェルが解釈する文字を含むため表示しません)",
+        "、",
         "、",
         "、",
         " ほか {count} 件",
@@ -123,7 +127,7 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
         facts = wording.facts.get(column, {})
         if text in facts:
             return facts[text]
-        phrase = _items(text, "; ", wording) or wording.nothing
+        phrase = _items(text, wording.between, wording) or wording.nothing
         for english, other in wording.phrases.get(column, {}).items():
             phrase = phrase.replace(english, other)
         return facts.get(ANY, "{}").replace("{}", phrase)

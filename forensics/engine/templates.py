@@ -229,7 +229,7 @@ def _joined(template: str) -> list[str]:
     for line in template.rstrip().split("\n"):
         alone = not line.strip() or line[0].isspace()
         if open_paragraph and not alone and not line.startswith("- "):
-            # Japanese has no blanks between words.
+            # Japanese has no blanks between words, and one between its letters and Latin ones.
             lines[-1] += (" " if _takes_blank(lines[-1][-1:], line.strip()[:1]) else "") + line.strip()
         else:
             lines.append(line.rstrip())
@@ -238,11 +238,16 @@ def _joined(template: str) -> list[str]:
 
 
 def _takes_blank(before: str, after: str) -> bool:
-    return not (_is_wide(before) or _is_wide(after))
+    return not (_is_wide(before) and _is_wide(after)) and not (_is_wide_sign(before) or _is_wide_sign(after))
 
 
 def _is_wide(character: str) -> bool:
     return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef"
+
+
+def _is_wide_sign(character: str) -> bool:
+    """Tell whether a character is a sign such as 。 or 「, which brings its own room."""
+    return "\u3000" <= character <= "\u303f" or "\uff00" <= character <= "\uffef"
 
 
 def _repeated(

@@ -9,7 +9,7 @@ Translations are the files ``LANGUAGE/*.po``, one for each part of the program; 
 reads.
 """
 
-from forensics.language.sentences import Sentence, joined, message, said_by, sentence, sentence_n, standing
+from forensics.language.sentences import Sentence, joined, message, renamed, said_by, sentence, sentence_n, standing
 from forensics.language.spoken import LANGUAGES, _, _n, language_of_environment, listed, speaking, spoken_language, told
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "language_of_environment",
     "listed",
     "message",
+    "renamed",
     "said_by",
     "sentence",
     "sentence_n",

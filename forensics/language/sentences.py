@@ -114,6 +114,15 @@ def joined(texts: Iterable[str], between: str = " ") -> str:
     return Sentence(between.join(values.values()), Made(between, "", dict(values))) if values else ""
 
 
+def renamed(text: str, name: str, other: str) -> str:
+    """Return a text with another name wherever one stands in it; a sentence stays one."""
+    said = text.replace(name, other)
+    if not isinstance(text, Sentence):
+        return said
+    values = {key: renamed(v, name, other) if isinstance(v, str) else v for key, v in text.made.values.items()}
+    return Sentence(said, text.made._replace(values=values))
+
+
 def standing(text: str) -> str:
     """Return a clause as a sentence that stands alone: in English with a capital letter and a full stop.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
@@ -27,6 +27,8 @@ LANGUAGES = ("en", "ja")
 
 _VALUE = re.compile(r"\{[^{}]*\}")
 _WORD = re.compile("[a-z]{2}")
+_CLAUSE = re.compile(r"(?:です|でした|ます|ました|ません|ませんでした|ください)(?: \([^()]*\))?$")
+"""The end of a clause of Japanese, as translations have it, with a remark behind it."""
 _NO_SENTENCES: Mapping[str, Sentence] = {}
 _SPOKEN: ContextVar[str] = ContextVar("language", default="en")
 _SENTENCES: ContextVar[Mapping[str, Sentence]] = ContextVar("sentences", default=_NO_SENTENCES)
@@ -118,7 +120,7 @@ def _told(text: Sentence, language: str) -> str:
     message, many, values, number = text.made
     filled = _told_values(values)
     if message in BETWEEN:
-        return BETWEEN[message].join(map(str, filled.values()))
+        return _following([str(value) for value in filled.values()], BETWEEN[message])
     if message == STANDING:
         return _standing(text, str(filled.get("text", text)))
     catalogue = _catalogue(language)
@@ -129,6 +131,12 @@ def _told(text: Sentence, language: str) -> str:
         return said.format(**filled) if filled else said
     except (LookupError, ValueError):  # of a stranger's case file, which may name any message with any values
         return str(text)
+
+
+def _following(texts: Sequence[str], between: str) -> str:
+    """Return texts after each other: in Japanese a whole clause ends as a sentence where another one follows."""
+    ends = ("。" if between == "、" and _CLAUSE.search(text) else between for text in texts[:-1])
+    return "".join([*(f"{text}{end}" for text, end in zip(texts, ends, strict=False)), *texts[-1:]])
 
 
 def _standing(text: Sentence, said: str) -> str:

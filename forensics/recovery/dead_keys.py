@@ -14,7 +14,7 @@ from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
-from forensics.report.reason import reason_of
+from forensics.report.reason import reason_within
 from forensics.report.users_secret import missing_of_user
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
@@ -234,5 +234,4 @@ def _lack(chain: KeyChainRow, facts: Facts) -> str:
             return sentence("the file of master key {guid}, which covers it, is damaged", guid=guid)
         if chain.private_key == "locked":
             return sentence("nothing that is known here opens master key {guid}, which covers it", guid=guid)
-    said = reason_of(chain, facts) or "it was not opened"
-    return f"{said[0].lower()}{said[1:]}".rstrip(".")
+    return reason_within(chain, facts) or sentence("it was not opened")

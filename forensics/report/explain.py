@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from forensics.case_tables import CaseTables
 from forensics.language import _, joined, listed, sentence, told
-from forensics.language.folding import padded
+from forensics.language.folding import columns, padded
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
@@ -14,7 +14,7 @@ from forensics.report.key_history import history_lines
 from forensics.report.reason import reason_of
 from forensics.report.users_secret import secret_of_user
 from forensics.report.uses import told_use, uses_of
-from forensics.report.words import word
+from forensics.report.words import LINKS, word
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import ServiceRow
@@ -28,7 +28,7 @@ MAX_USES = 50
 MAX_HISTORY = 50
 """Display: what became of one key's files that is told one by one."""
 _NAMES = 12
-"""Columns of the names of links."""
+"""Columns of the names of links, at least."""
 _LONGEST_DETAIL = 1_000
 """Display: characters of one link's values, of which one may name several secrets of a user that are missing."""
 _STARTS = {
@@ -239,8 +239,9 @@ def _verdict(chain: KeyChainRow) -> str:
 def _link_lines(link: Link, chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]:
     mark = "X" if link.name == chain.broken_at else " "
     said = listed(told(part) for part in (link.value, link.detail) if part)
-    indent = " " * 16
-    begin = f"{mark} {padded(told(word(link.name)), _NAMES)}  "
+    widest = max(_NAMES, *(columns(told(word(name))) for name in LINKS))
+    indent = " " * (widest + 4)
+    begin = f"{mark} {padded(told(word(link.name)), widest)}  "
     yield from fold(sanitise(said, _LONGEST_DETAIL), width, begin, indent)
     if link.read_from is not None:
         path, time = facts.read_in(link.read_from), link.read_from.source_time

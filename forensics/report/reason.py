@@ -14,10 +14,11 @@ _OPEN = sentence("the key opens, but every user of this Windows may read the key
 
 def reason_of(chain: KeyChainRow, facts: Facts) -> str:
     """Say why a key cannot, or might, be opened by Windows on this disk; nothing of one that is well."""
-    return standing(_reason(chain, facts))
+    return standing(reason_within(chain, facts))
 
 
-def _reason(chain: KeyChainRow, facts: Facts) -> str:
+def reason_within(chain: KeyChainRow, facts: Facts) -> str:
+    """Return what :func:`reason_of` says as a part of another sentence."""
     if chain.reason:
         return chain.reason
     if chain.broken_at is not None:
@@ -35,4 +36,4 @@ def begun(text: str) -> str:
 
 def reason_alone(chain: KeyChainRow, facts: Facts) -> str:
     """Return what :func:`reason_of` says, without full stop."""
-    return begun(_reason(chain, facts))
+    return begun(reason_within(chain, facts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forensics.language import message, sentence
 
-_LINKS = (
+LINKS = (
     message("claim"),
     message("provider"),
     message("key_file"),
@@ -15,6 +15,7 @@ _LINKS = (
     message("private_key"),
     message("service"),
 )
+"""The links of a key's chain, in its order."""
 _FOUND = (
     message("present"),
     message("other_machine_guid"),
@@ -76,7 +77,7 @@ _PLACES = (
     message("proof"),
     message("uses"),
 )
-WORDS = frozenset((*_LINKS, *_FOUND, *_VERDICTS, *_UNLOCKED_BY, *_PROVIDERS, *_SURE, *_SEVERITIES, *_PLACES))
+WORDS = frozenset((*LINKS, *_FOUND, *_VERDICTS, *_UNLOCKED_BY, *_PROVIDERS, *_SURE, *_SEVERITIES, *_PLACES))
 """All that are told in other languages too; what is none of them is a name."""
 
 

@@ -17,7 +17,7 @@ from forensics.disk.links import Link
 from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.lack_of_memory import pass_on
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.sources.archive_damage import ArchiveDamage
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 
@@ -233,7 +233,7 @@ def not_got(error: Exception) -> Unreadable:
             )
         )
     # zipfile names the member, which would make every reason another one.
-    how = sentence("its checksum does not fit") if str(error).startswith("Bad CRC-32") else str(error)
+    how = sentence("its checksum does not fit") if str(error).startswith("Bad CRC-32") else said_by(error)
     return NotObtained(
         sentence("the archive is damaged there, which says nothing about the file itself: {how}", how=how)
     )

@@ -14,7 +14,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.places import place_of
-from forensics.language import joined, sentence
+from forensics.language import joined, renamed, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.chosen_part import add_chosen
 from forensics.sources.holdings import no_volume
@@ -182,7 +182,7 @@ def _opener(pieces: Pieces, disk: FoundDisk, others: tuple[Path, ...]) -> Callab
             disk.failed_as = error.kind
             # An unpacked member of an archive is known by its name there.
             shown = str(place_of(disk.shown).parent)
-            raise SourceError(error.kind, error.message.replace(str(disk.path.parent), shown)) from error
+            raise SourceError(error.kind, renamed(error.message, str(disk.path.parent), shown)) from error
 
     return opener
 

@@ -19,7 +19,7 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
@@ -89,7 +89,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
     try:
         bare = file_system(reader)
     except Unreadable as reason:
-        source.problem(disk.path, reason.kind, str(reason))
+        source.problem(disk.path, reason.kind, said_by(reason))
         return False
     if bare is not None:
         if chosen is not None:
@@ -229,9 +229,9 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
         _take(disk, partition, not_read=error.message)
     except Unreadable as reason:
-        source.problem(path, reason.kind, str(reason))
+        source.problem(path, reason.kind, said_by(reason))
         source.coverage.tell("volume", name, outcome_of(reason), path)
-        _take(disk, partition, not_read=str(reason))
+        _take(disk, partition, not_read=said_by(reason))
 
 
 def _take(

@@ -11,7 +11,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import Unreadable
 from forensics.disk.wim.file import Wim, WimImage
 from forensics.disk.wim.parts import first_part, header_of
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.collected_volume import add_collected_volumes
 from forensics.sources.former import FormerRoot, former_windows, windows_told
@@ -135,7 +135,7 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
         tree.complete = bool(found or formers)
         damage = tree.damage("")
     except Unreadable as reason:
-        piece.problem(f"{path}#{name}", reason.kind, str(reason))
+        piece.problem(f"{path}#{name}", reason.kind, said_by(reason))
         piece.coverage.tell("volume", name, outcome_of(reason), f"{path}#{name}")
         return
     if len(found) > _MAX_IN_IMAGE:

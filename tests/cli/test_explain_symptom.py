@@ -71,3 +71,11 @@ def test_what_is_neither_key_nor_error(saved: Path) -> None:
 
 def test_help_names_errors() -> None:
     assert 'keymortem explain disk.vhdx "Schannel 36870"' in run("explain", "--help").stdout
+
+
+def test_what_findings_say_is_in_the_language_asked_for(tmp_path: Path) -> None:
+    examined("sample").save(tmp_path / "saved.sqlite")
+    for asked in ("0x80090016", "ldap.contoso"):
+        told = run("explain", tmp_path / "saved.sqlite", asked, "--lang", "ja").output
+        assert "証明書のキー ファイルがありません [key-file-missing]" in told
+        assert "The key file of a certificate is gone" not in told

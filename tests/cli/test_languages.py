@@ -58,7 +58,12 @@ def test_english_help_is_what_the_commands_say() -> None:
     ("arguments", "said"),
     [
         (["nope", "--lang", "ja"], "エラー: コマンド 'nope' はありません。"),
-        (["--lang=ja", "compare", "a"], "エラー: 引数が指定されていません 'AFTER'."),
+        (["--lang=ja", "compare", "a"], "エラー: 指定されていない引数: 'AFTER'."),
+        (["--lang=ja", "exmine"], "エラー: コマンド 'exmine' はありません。 もしかすると: 'examine', 'explain'"),
+        (
+            ["examine", "x", "--format", "xml", "--lang=ja"],
+            "'xml' は使えません。次のいずれかを指定してください: 'screen'",
+        ),
         (["migrate", "--to", "x", "--lang", "ja"], "移すものを指定してください"),
         (["expiring", "x", "--within", "soon", "--lang", "ja"], "'soon' は期間ではありません。180d、26w、1y"),
         (["migrate", "--to", "x"], "name what is moved"),

@@ -42,7 +42,7 @@ def test_each_shell_has_its_block() -> None:
     ("language", "sentence"),
     [
         ("en", "No command is printed here: this disk does not tell the store."),
-        ("ja", "ここにコマンドは表示しません: ストア がこのディスクから分かりません。"),
+        ("ja", "ここにコマンドは表示しません: ストア がこのディスクからわかりません。"),
     ],
 )
 def test_what_is_not_known_is_said_once_and_not_typed(language: str, sentence: str) -> None:

@@ -49,11 +49,11 @@ def test_forms(form: str, value: object, expected: str) -> None:
     [
         ("superseded", "no", "[]", "[]"),
         ("superseded", None, "[]", "[]"),
-        ("certificate.superseded", "archived", "[, and archived]", "[(アーカイブ済み)]"),
+        ("certificate.superseded", "archived", "[, and archived]", "[。アーカイブ済みです]"),
         ("purpose", "efs", "[file encryption (EFS)]", "[ファイルの暗号化 (EFS)]"),
         ("purpose", None, "[(not known)]", "[(不明)]"),
         ("used_by", "[]", "[nothing known]", "[判明しているものなし]"),
-        ("used_by", '["IIS", "RDP"]', "[IIS; RDP]", "[IIS; RDP]"),
+        ("used_by", '["IIS", "RDP"]', "[IIS; RDP]", "[IIS、RDP]"),
         ("may_be_used_by", "[]", "[]", "[]"),
         ("may_be_used_by", None, "[]", "[]"),
         ("may_be_used_by", '["LDAPS"]', "[; may be chosen by: LDAPS]", "[。選択する可能性があるもの: LDAPS]"),

@@ -46,10 +46,10 @@ def texts(folder: Path, language: str | None, asked: str) -> list[str]:
 
 
 def test_filled_in_japanese(tmp_path: Path) -> None:
-    # A line of the text ends without a blank where Japanese stands on either side of it; what the disk says stays.
+    # Where a line of the text ends, a blank stands between Japanese and what the disk says, and none before a sign.
     assert texts(tmp_path, "ja", "ja") == [
         "キー ファイルを読み取れません",
-        'キー 2 件:\n- CN=gone: 残存: gone\n- CN=b: なし\n\n拇印はA1、A2。x"&',
+        'キー 2 件:\n- CN=gone: 残存: gone\n- CN=b: なし\n\n拇印は A1、A2。x"&',
         "実行:\n    # ルール パックに書かれたままのもの (未確認)\n"
         "    certutil (シェルが解釈する文字を含むため表示しません)",
     ]

@@ -16,7 +16,7 @@ from babel.messages.mofile import write_mo
 import forensics
 from forensics.case_tables import CaseTables
 from forensics.contained.answers import dumped, loaded
-from forensics.language import Sentence, _, _n, joined, listed, sentence, sentence_n, speaking, spoken, told
+from forensics.language import Sentence, _, _n, joined, listed, renamed, sentence, sentence_n, speaking, spoken, told
 from forensics.tables.record import ProblemRow
 from tests.hand_made import AS_OF, machine
 
@@ -70,9 +70,18 @@ def test_joined_sentences() -> None:
     both = joined([GONE, "a name"], "; ")
     assert both == "master key 1234 is gone; a name"
     with speaking("ja"):
-        assert told(both) == "マスター キー 1234 がありません、a name"
+        assert told(both) == "マスター キー 1234 がありません。a name"
+        assert told(joined(["a name", GONE], "; ")) == "a name、マスター キー 1234 がありません"
         assert listed(["a", "b"]) == "a、b"
     assert (joined([]), listed(["a", "b"])) == ("", "a, b")
+
+
+def test_a_sentence_with_another_name_in_it_stays_a_sentence() -> None:
+    other = renamed(sentence("the chain ends: {why}", why=GONE), "1234", "5678")
+    assert other == "the chain ends: master key 5678 is gone"
+    with speaking("ja"):
+        assert told(other) == "経路が途切れています: マスター キー 5678 がありません"
+    assert renamed("a/x", "a/", "") == "x"
 
 
 def test_a_name_that_is_worded_like_a_message_stays() -> None:

@@ -108,6 +108,12 @@ def test_the_list_says_from_where_or_what_is_missing(tmp_path: Path) -> None:
     )
 
 
+def test_the_list_says_in_japanese_why_a_key_is_not_had() -> None:
+    told = forensics.render(forensics.recover(SAMPLE, "ldap.contoso", "web.contoso"), language="ja")
+    assert "\n  取り出せません: キー ファイルがこのディスクにありません\n" in told
+    assert "\n  --as file では戻せません: マスター キー " in told
+
+
 def test_what_policy_forbids_stays_unless_that_is_asked_for(tmp_path: Path, password: Path) -> None:
     arguments = (SAMPLE, "intranet.contoso", "--to", tmp_path / "keys", "--password-file", password)
     result = run(*arguments)

@@ -30,7 +30,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.filetime import filetime
-from forensics.language import sentence
+from forensics.language import said_by, sentence
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class NtfsTree:
         except Unreadable as reason:
             own = isinstance(reason, NoSuchDescriptor) or not security_id
             path = SECURE if not own else item if isinstance(item, str) else item.path
-            self._log.tell(path, str(reason), getattr(reason, "offset", None))
+            self._log.tell(path, said_by(reason), getattr(reason, "offset", None))
             raise
 
     def attributes(self, item: Entry | str) -> int | None:
@@ -347,7 +347,7 @@ class NtfsTree:
         except TooMuchWork:
             raise
         except BrokenStructure as reason:
-            self._broken(parent, str(reason), reason.offset)
+            self._broken(parent, said_by(reason), reason.offset)
             return None
         except Unreadable:
             return None
@@ -366,10 +366,10 @@ class NtfsTree:
         try:
             record = self.volume.record(reference)
         except WrongRecord as reason:
-            return self._doubted(parent, by_index, str(reason), reason.offset)
+            return self._doubted(parent, by_index, said_by(reason), reason.offset)
         except BrokenStructure as reason:
             # The name is there all the same: whoever opens it is told why it cannot be read.
-            self._log.tell(by_index.path, str(reason), reason.offset)
+            self._log.tell(by_index.path, said_by(reason), reason.offset)
             return by_index
         except Unreadable:
             return by_index

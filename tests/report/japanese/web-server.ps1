@@ -108,8 +108,8 @@ function Invoke-Tool([scriptblock] $Tool) {
     if ($global:LASTEXITCODE -ne 0) { throw "終了コード $global:LASTEXITCODE" }
 }
 
-# 1. SQL Server instance MSSQLSERVER
-# - the access list of the key file shuts out NT Service\MSSQLSERVER (S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003), which must read it (可能性が高い)
+# 1. SQL Server インスタンス MSSQLSERVER
+# - キー ファイルのアクセス許可が、読み取る必要のある NT Service\MSSQLSERVER (S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003) を拒否しています (可能性が高い)
 # - 証明書 CN=sql.contoso.test、80C5C13158C6681F59B4951F44A55886A2367B25、ストア MY、有効期限 2029-01-15。キーは正常
 Step 'CN=sql.contoso.test のキー ファイルの読み取りを NT Service\MSSQLSERVER (S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003) に許可' {
     (Test-Path -LiteralPath "C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\e42965b2ba5d833a6b02a54827f973ff_a296521d-7d2f-4faf-bc52-4dc137e77fdd") -and
@@ -124,14 +124,14 @@ Step 'CN=sql.contoso.test のキー ファイルの読み取りを NT Service\MS
     certutil -verifystore "MY" 80C5C13158C6681F59B4951F44A55886A2367B25
 }
 
-# 2. http.sys 0.0.0.0:5986 (WinRM)、WinRM *+HTTPS port 5986
-# - 証明書 CN=remoting.contoso.test の有効期限が切れています、2026-10-01 から
+# 2. http.sys 0.0.0.0:5986 (WinRM)、WinRM *+HTTPS ポート 5986
+# - 証明書 CN=remoting.contoso.test の有効期限が切れています。2026-10-01 から
 # - 証明書 CN=remoting.contoso.test、0B303D9BEBF361DD7BC556351D4A24B4AF97D502、ストア MY、有効期限 2026-10-01。キーは正常
 if ($NewCertificate.ContainsKey('0B303D9BEBF361DD7BC556351D4A24B4AF97D502')) {
     $new = [string]$NewCertificate['0B303D9BEBF361DD7BC556351D4A24B4AF97D502'] -replace '[^0-9A-Fa-f]'
     Write-Host ''
     Write-Host ('$new = ' + $new)
-    Step 'WinRM *+HTTPS port 5986: 別の証明書を設定' {
+    Step 'WinRM *+HTTPS ポート 5986: 別の証明書を設定' {
         ((Get-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*'; Transport='HTTPS'}).CertificateThumbprint -replace ' ' -eq '0B303D9BEBF361DD7BC556351D4A24B4AF97D502') -and
         (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
@@ -145,10 +145,10 @@ if ($NewCertificate.ContainsKey('0B303D9BEBF361DD7BC556351D4A24B4AF97D502')) {
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     }
 } else {
-    Stop-At 'http.sys 0.0.0.0:5986 (WinRM)、WinRM *+HTTPS port 5986: 別の証明書' @(
+    Stop-At 'http.sys 0.0.0.0:5986 (WinRM)、WinRM *+HTTPS ポート 5986: 別の証明書' @(
         '証明書 CN=remoting.contoso.test の有効期限が切れています。',
         '別の証明書: -NewCertificate @{ ''0B303D9BEBF361DD7BC556351D4A24B4AF97D502'' = ''NEW'' }。',
-        '新しい証明書: 要求に使うテンプレートがこのディスクから分かりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
+        '新しい証明書: 要求に使うテンプレートがこのディスクからわかりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
         '名前: CN=remoting.contoso.test、DNS:remoting.contoso.test。',
         '詳細: keymortem examine SOURCE -v の certificate-expired、service-uses-expiring-certificate。'
     )
@@ -201,7 +201,7 @@ if ($NewCertificate.ContainsKey('00112233445566778899AABBCCDDEEFF00112233')) {
 }
 
 # 4. http.sys shop.contoso.test:443 (IIS)、IIS Shop *:443:shop.contoso.test
-# - there is no key file where the certificate's link leads
+# - 証明書のリンク先にキー ファイルがありません
 # - 証明書 CN=shop.contoso.test、4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9、ストア MY、有効期限 2029-01-15。キーは救出不可
 if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
     $new = [string]$NewCertificate['4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9'] -replace '[^0-9A-Fa-f]'
@@ -239,17 +239,17 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
     }
 } else {
     Stop-At 'http.sys shop.contoso.test:443 (IIS)、IIS Shop *:443:shop.contoso.test: キー' @(
-        'There is no key file where the certificate''s link leads.',
+        '証明書のリンク先にキー ファイルがありません。',
         'その PFX ファイル: ファイル 4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9.pfx のあるフォルダーを -PfxFolder FOLDER で指定します。',
         'または別の証明書: -NewCertificate @{ ''4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9'' = ''NEW'' }。',
-        '新しい証明書: 要求に使うテンプレートがこのディスクから分かりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
+        '新しい証明書: 要求に使うテンプレートがこのディスクからわかりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
         '名前: CN=shop.contoso.test、DNS:shop.contoso.test。',
         '詳細: keymortem examine SOURCE -v の key-file-missing、service-uses-dead-key。'
     )
 }
 
 # 5. RDP RDP-Tcp
-# - 証明書 CN=rdp.contoso.test の有効期限が切れています、2026-09-01 から
+# - 証明書 CN=rdp.contoso.test の有効期限が切れています。2026-09-01 から
 # - 証明書 CN=rdp.contoso.test、BB0A02015DE30921B01436F74F1DC84B6272DB2A、ストア MY、有効期限 2026-09-01。キーは正常
 if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
     $new = [string]$NewCertificate['BB0A02015DE30921B01436F74F1DC84B6272DB2A'] -replace '[^0-9A-Fa-f]'
@@ -275,7 +275,7 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
     Stop-At 'RDP RDP-Tcp: 別の証明書' @(
         '証明書 CN=rdp.contoso.test の有効期限が切れています。',
         '別の証明書: -NewCertificate @{ ''BB0A02015DE30921B01436F74F1DC84B6272DB2A'' = ''NEW'' }。',
-        '新しい証明書: 要求に使うテンプレートがこのディスクから分かりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
+        '新しい証明書: 要求に使うテンプレートがこのディスクからわかりません。発行者に新しいものを依頼します (CN=Contoso Test Issuing CA)。',
         '名前: CN=rdp.contoso.test、DNS:rdp.contoso.test。',
         'NETWORK SERVICE (S-1-5-20) がキーを読み取れる必要があります: certlm.msc の [すべてのタスク] > [秘密キーの管理]。',
         '詳細: keymortem examine SOURCE -v の certificate-expired、rdp-certificate-expired。'
