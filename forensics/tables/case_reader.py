@@ -256,7 +256,7 @@ class _Reader:
     def _read(self, database: sqlite3.Connection) -> CaseContent:
         meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
         made = [sentence_from_json(_text(text)) for (text,) in database.execute(_SENTENCES)]
-        told = dict(zip(map(str, made), made, strict=True))
+        told = {str(each): each for each in made if isinstance(each, Sentence)}
         sources = [_source(row) for row in database.execute(_SOURCES)]
         rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class, told)]
         findings = [from_json(json.loads(_text(text))) for (text,) in database.execute(_FINDINGS)]

@@ -165,8 +165,8 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     marks = ", ".join("?" for _ in SOURCE_COLUMNS)
     database.executemany(f"INSERT INTO source VALUES ({marks})", map(_source_cells, content.sources))
     database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
-    told = ((sentence_to_json(each),) for each in content.sentences.values())
-    database.executemany("INSERT INTO sentence VALUES (?)", told)
+    told = filter(None, map(sentence_to_json, content.sentences.values()))
+    database.executemany("INSERT INTO sentence VALUES (?)", ((each,) for each in told))
     for name, row_class in ROW_CLASSES.items():
         _write_table(database, row_class, content.tables.get(name, []))
     database.commit()
