@@ -11,7 +11,8 @@ all its values are the empty text.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
-    {{ count: # key is, # keys are }}   the first words where the number is 1, else the second; it stands at ``#``
+    {{ count: # key is, # keys are }}   the first words where the number is 1, else the second; it stands at ``#``,
+                        and what is no whole number as not known
     {{ count }}         how many subjects; {{ subjects }} names them; {{ as_of }} is the date of the examination
 
 Rows that are one finding but differ in a name give all its values, one after the other.
@@ -48,6 +49,7 @@ _FIELD = re.compile(
 )
 _NUMBER = "#"
 """Where the number stands in the words of a field that counts."""
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.
 _ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;$]')
@@ -106,6 +108,8 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
             name = field["name"]
             if name not in known:
                 problems.append(TemplateProblem(number, f"'{name}' is no column of the row and no value of the rule"))
+            elif field["one"] and name in BUILT_IN - {"count"}:
+                problems.append(TemplateProblem(number, f"'{name}' is no number, so no words can hang on it"))
             elif field["each"] and name in BUILT_IN:
                 problems.append(
                     TemplateProblem(number, f"'{name}' is the same for every row; write it without 'each.'")
@@ -322,7 +326,8 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
 
 
 def _counted(value: Any, one: str, many: str, wording: Wording) -> str:
-    number = sanitise(value) if value not in (None, "") else wording.unknown
+    # Anything else would be text of the disk, unlooked at in a command, and once for each mark.
+    number = str(value) if _WHOLE.fullmatch(str(value)) else wording.unknown
     return (one if number == "1" else many).replace(_NUMBER, number)
 
 

@@ -107,8 +107,7 @@ def sentence_n(one: str, many: str, count: int, /, **values: object) -> Sentence
 def foreign_sentence(text: object, message: object, many: object, values: object, number: object) -> str:
     """Return a sentence that another process or a stranger's file tells, as its English text and what it was made of.
 
-    One that is nested deeper than :data:`MOST_NESTED` or has more than :data:`MOST_PARTS` parts stays a text: it would be
-    said in more letters than it was told in.
+    One that is nested deeper than :data:`MOST_NESTED`, or has more than :data:`MOST_PARTS` parts, stays a text.
 
     Raises:
         ValueError: That is not what a sentence is made of.

@@ -58,7 +58,7 @@ def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> 
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
     if not is_made(language):
         raise ValueError(
-            f"the translations of language {language!r} are not made where keymortem runs from its source without being "
+            f"the translations of language {language!r} are not made here: keymortem runs from its source and was not "
             "installed; pip install makes them"
         )
     before = _SPOKEN.set(language)
