@@ -11,8 +11,7 @@ all its values are the empty text.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
-    {{ count: # key is, # keys are }}   the first words where the number is 1, else the second; it stands at ``#``,
-                        and what is no whole number as not known
+    {{ count: # key is, # keys are }}   the first words where the number is 1, else the second; it stands at ``#``
     {{ count }}         how many subjects; {{ subjects }} names them; {{ as_of }} is the date of the examination
 
 Rows that are one finding but differ in a name give all its values, one after the other.
@@ -40,6 +39,8 @@ RANK = "|rank"
 """Under which name a row holds how much it matters; no value of a rule is called so."""
 MOST_LINES = 20
 """Display: repetitions of a line with ``each``."""
+LONGEST_NUMBER = 40
+"""Display: characters of what stands at the mark of words that count, such as ``at least 500000``."""
 BUILT_IN = frozenset({"count", "subjects", "as_of"})
 
 _INDENT = "    "
@@ -49,7 +50,6 @@ _FIELD = re.compile(
 )
 _NUMBER = "#"
 """Where the number stands in the words of a field that counts."""
-_WHOLE = re.compile(r"-?[0-9]{1,20}")
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.
 _ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;$]')
@@ -314,7 +314,7 @@ def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wordin
 
 def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if field.one is not None and field.many is not None:
-        return _counted(value, field.one, field.many, wording)
+        return _counted(value, field.one, field.many, command, wording)
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
@@ -325,9 +325,10 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     return wording.withheld if command and _ACTIVE.search(given) else text
 
 
-def _counted(value: Any, one: str, many: str, wording: Wording) -> str:
-    # Anything else would be text of the disk, unlooked at in a command, and once for each mark.
-    number = str(value) if _WHOLE.fullmatch(str(value)) else wording.unknown
+def _counted(value: Any, one: str, many: str, command: bool, wording: Wording) -> str:
+    number = sanitise(value, LONGEST_NUMBER) if value not in (None, "") else wording.unknown
+    if command and _ACTIVE.search(number):
+        return wording.withheld
     return (one if number == "1" else many).replace(_NUMBER, number)
 
 
