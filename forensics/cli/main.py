@@ -109,7 +109,10 @@ def _spoken(language: str) -> str:
     if is_made(language):
         return language
     if "_KEYMORTEM_COMPLETE" not in os.environ:
-        say(f"language {language} is not made in this folder, so this is in English; pip install . makes it")
+        say(
+            f"this is in English: there are no translations into {language!r} here, because keymortem runs from its source "
+            "and was not installed; pip install . makes them"
+        )
     return "en"
 
 

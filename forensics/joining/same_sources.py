@@ -182,7 +182,7 @@ def _is_copy(piece: _Piece, copies: _Copies) -> bool:
         return False
     path = other.entry.path
     piece.part.forget(piece.entry, is_same_path=path == piece.entry.path)
-    piece.entry.same_as, piece.entry.error = path, same_content(path)
+    piece.entry.same_as, piece.entry.error = path, same_content(piece.entry.path, path)
     return True
 
 

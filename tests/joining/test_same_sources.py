@@ -59,7 +59,7 @@ def _told(joined: forensics.Case) -> list[tuple[list[int], str | None]]:
 
 NEWER = f"the same as {PATH}, examined more than once: the newer examination counts"
 READ = f"the same as {PATH}, examined more than once: the one that could read it counts"
-COPY = f"the same as {PATH} in all that was read, counted once"
+COPY = "examined more than once, the same in all that was read, counted once"
 
 
 @pytest.mark.parametrize("sha256", ["a", None])
