@@ -110,8 +110,8 @@ def _spoken(language: str) -> str:
         return language
     if "_KEYMORTEM_COMPLETE" not in os.environ:
         say(
-            f"this is in English: there are no translations into {language!r} here, because keymortem runs from its source "
-            "and was not installed; pip install . makes them"
+            f"this is in English: there are no translations into {language!r} here, because keymortem runs from its "
+            "source and was not installed; pip install . makes them"
         )
     return "en"
 

@@ -140,7 +140,7 @@ def _is_same(piece: _Piece, by_path: dict[tuple[str, int], list[_Piece]]) -> boo
     which = (
         sentence("the one that could read it counts") if read != examined else sentence("the newer examination counts")
     )
-    goes.entry.error = sentence("the same as {path}, examined more than once: {which}", path=path, which=which)
+    goes.entry.error = sentence("examined more than once: {which}", which=which)
     if not other_stands:
         known.remove(other)
     return other_stands

@@ -102,8 +102,8 @@ def test_where_translations_are_not_made_commands_speak_english_and_say_so(tmp_p
         asked = CliRunner().invoke(cli, ["rules", "--help", "--lang", "ja"])
         completed = CliRunner().invoke(cli, ["--help"], env={"LANG": "ja_JP.UTF-8", "_KEYMORTEM_COMPLETE": "x"})
     assert asked.stderr == (
-        "keymortem: this is in English: there are no translations into 'ja' here, because keymortem runs from its source "
-        "and was not installed; pip install . makes them\n"
+        "keymortem: this is in English: there are no translations into 'ja' here, because keymortem runs from its "
+        "source and was not installed; pip install . makes them\n"
     )
     assert asked.stdout.startswith("Usage: ")
     assert (completed.exit_code, completed.stderr) == (0, "")
