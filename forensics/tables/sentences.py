@@ -32,6 +32,20 @@ def _of(thing: Any) -> Iterator[Sentence]:
             yield from (item for item in value if isinstance(item, Sentence))
 
 
+def sentences_to_json(sentences: Iterable[Sentence]) -> Iterator[str]:
+    """Yield what each of some sentences was made of, as JSON; one that would be too long is left out."""
+    return filter(None, map(sentence_to_json, sentences))
+
+
+def sentences_from_json(texts: Iterable[str]) -> dict[str, Sentence]:
+    """Return the sentences that :func:`sentences_to_json` wrote, by their English text.
+
+    Raises:
+        ValueError: It did not write that.
+    """
+    return {str(made): made for made in map(sentence_from_json, texts) if isinstance(made, Sentence)}
+
+
 def sentence_to_json(sentence: Sentence) -> str:
     """Return what a sentence was made of, as JSON; what is nested too deep in it is text. Empty: it is too long."""
     plain = json.dumps(_plain(sentence, MOST_NESTED), ensure_ascii=True)

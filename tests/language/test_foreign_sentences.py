@@ -12,7 +12,13 @@ from forensics.contained.answers import loaded
 from forensics.contained.failure import ContainedFailure
 from forensics.language import Sentence, sentence, speaking, spoken, told
 from forensics.language.sentences import MOST_NESTED, MOST_PARTS, Made, foreign_sentence
-from forensics.tables.sentences import MAX_SENTENCE, sentence_from_json, sentence_to_json
+from forensics.tables.sentences import (
+    MAX_SENTENCE,
+    sentence_from_json,
+    sentence_to_json,
+    sentences_from_json,
+    sentences_to_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +98,16 @@ def test_a_case_file_keeps_what_is_nested_too_deep_as_text() -> None:
 
 
 def test_a_sentence_too_long_is_not_kept_and_not_read() -> None:
-    assert sentence_to_json(sentence("{a}", a="x" * MAX_SENTENCE)) == ""
+    assert list(sentences_to_json([sentence("{a}", a="x" * MAX_SENTENCE)])) == []
     with pytest.raises(ValueError, match="more than 1048576 characters"):
         sentence_from_json("[" * (MAX_SENTENCE + 1))
+
+
+def test_only_what_can_be_said_again_is_known_by_its_text() -> None:
+    deep = '["deep", "m", "", {"a": ' * MOST_NESTED + '"x"' + "}, 0]" * MOST_NESTED
+    kept = sentences_to_json([sentence("so {why}", why=1)])
+    known = sentences_from_json([*kept, deep, '["", "m", "", {}, 0]', '["header", "", "", {}, 0]'])
+    assert {text: made.made.message for text, made in known.items()} == {"so 1": "so {why}", "deep": "m", "": "m"}
 
 
 def test_where_translations_are_not_made_no_other_language_is_spoken(tmp_path: Path) -> None:
