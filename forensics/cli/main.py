@@ -19,6 +19,7 @@ from forensics.cli.language import asked_language, in_language, spoken_by_click
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.options import debug_option
 from forensics.language import _
+from forensics.language.spoken import is_made
 
 MOST_NEW_OBJECTS = 100_000
 """Work: objects that are made before Python looks for cycles among them: a disk takes fewer, and leaves none."""
@@ -65,7 +66,7 @@ class GuardedGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
         """Run a command line."""
         given = sys.argv[1:] if args is None else args
-        with spoken_by_click(asked_language(given)):
+        with spoken_by_click(_spoken(asked_language(given))):
             return click.Group.main(in_language(self), args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -101,6 +102,18 @@ class GuardedGroup(click.Group):
                 )
             )
             ctx.exit(NOTHING_EXAMINED)
+
+
+def _spoken(language: str) -> str:
+    """Return the language that was asked for, or English where its translations are not made, and say so."""
+    if is_made(language):
+        return language
+    if "_KEYMORTEM_COMPLETE" not in os.environ:
+        say(
+            f"this is in English: there are no translations into {language!r} here, because keymortem runs from its "
+            "source and was not installed; pip install . makes them"
+        )
+    return "en"
 
 
 @click.group(

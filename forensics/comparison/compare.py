@@ -184,7 +184,7 @@ def _compared(
         found += _without_lost_facts(told, saw_before, saw_after)
     old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
     shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
-    changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative, paths[1])
+    changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative, *paths)
     witnesses = [_rows(case, "key_history", m.machine_id) for case, m in ((before, was), (after, now))]
     keys = [replace(key, lost=lost_file(key, *witnesses)) for key in changes if is_told(key.before, key.after)]
     return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))

@@ -29,6 +29,7 @@ class KeyChange:
         also: Changes that broke later links, which would keep the key shut after the first one is mended.
         known_by: ``values`` where a compared value explains the broken link, ``inference`` otherwise.
         lost: When the dead one lost its file, as witnesses of the past tell; None where none does.
+        path: Its key file as Windows writes it, after where it is there; None where none is known.
     """
 
     fate: Fate
@@ -38,6 +39,7 @@ class KeyChange:
     also: tuple[str, ...]
     known_by: Literal["values", "inference"]
     lost: str | None = None
+    path: str | None = None
 
 
 def key_changes(
@@ -46,6 +48,7 @@ def key_changes(
     found: Sequence[Difference],
     old_place: Place,
     new_place: Place,
+    old_paths: WindowsPaths,
     new_paths: WindowsPaths,
 ) -> list[KeyChange]:
     """Compare verdicts of the keys of one machine.
@@ -59,6 +62,7 @@ def key_changes(
         found: What else differs on the machine.
         old_place: Applied to paths before, as in :func:`differences`.
         new_place: Applied to paths after.
+        old_paths: Writes paths before as Windows does.
         new_paths: Writes paths after as Windows does.
     """
     old = {_identity(chain, old_place): chain for chain in before}
@@ -73,8 +77,19 @@ def key_changes(
             tuple(_causes(was, now, found, new_paths)) if fate == "died" and was is not None and now is not None else ()
         )
         told = causes[0] if causes else _unexplained(fate, now)
-        changes.append(KeyChange(fate, was, now, told, causes[1:], "values" if causes else "inference"))
+        known_by: Literal["values", "inference"] = "values" if causes else "inference"
+        changes.append(
+            KeyChange(fate, was, now, told, causes[1:], known_by, path=_path(was, now, old_paths, new_paths))
+        )
     return changes
+
+
+def _path(
+    was: KeyChainRow | None, now: KeyChainRow | None, old_paths: WindowsPaths, new_paths: WindowsPaths
+) -> str | None:
+    if now is not None:
+        return new_paths.of(now.machine_id, now.key_file_path)
+    return old_paths.of(was.machine_id, was.key_file_path) if was is not None else None
 
 
 def _identity(chain: KeyChainRow, place: Place) -> tuple[str | None, ...]:

@@ -197,7 +197,7 @@ def key_name(change: KeyChange) -> str:
         return _(
             "the key of container {container}, without certificate, {path}",
             container=chain.container or "?",
-            path=chain.key_file_path,
+            path=change.path,
         )
     values = {"name": label(chain), "store": chain.store, "thumbprint": chain.thumbprint}
     if chain.not_after is None:

@@ -1,4 +1,4 @@
-"""What changed between two examinations, as one HTML file that loads nothing and runs nothing."""
+"""What changed between two examinations, as one HTML file that loads nothing and runs only the script in it."""
 
 from __future__ import annotations
 

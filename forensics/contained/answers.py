@@ -19,7 +19,7 @@ from typing import Any
 
 from forensics.contained.failure import ContainedFailure
 from forensics.language import Sentence, sentence
-from forensics.language.sentences import Made
+from forensics.language.sentences import foreign_sentence
 
 _PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
 _SENTENCE = Sentence.__name__
@@ -96,8 +96,7 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
 
     def make(name: str, values: list[Any]) -> Any:
         if name == _SENTENCE:
-            text, *made = values
-            return Sentence(text, Made(*made))
+            return foreign_sentence(*values)
         cls, attributes = known[name]
         new = cls.__new__(cls)
         for attribute, value in zip(attributes, values, strict=True):

@@ -39,6 +39,8 @@ RANK = "|rank"
 """Under which name a row holds how much it matters; no value of a rule is called so."""
 MOST_LINES = 20
 """Display: repetitions of a line with ``each``."""
+LONGEST_NUMBER = 40
+"""Display: characters of what stands at the mark of words that count, such as ``at least 500000``."""
 BUILT_IN = frozenset({"count", "subjects", "as_of"})
 
 _INDENT = "    "
@@ -106,6 +108,8 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
             name = field["name"]
             if name not in known:
                 problems.append(TemplateProblem(number, f"'{name}' is no column of the row and no value of the rule"))
+            elif field["one"] and name in BUILT_IN - {"count"}:
+                problems.append(TemplateProblem(number, f"'{name}' is no number, so no words can hang on it"))
             elif field["each"] and name in BUILT_IN:
                 problems.append(
                     TemplateProblem(number, f"'{name}' is the same for every row; write it without 'each.'")
@@ -315,7 +319,7 @@ def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wordin
 
 def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if field.one is not None and field.many is not None:
-        return _counted(value, field.one, field.many, wording)
+        return _counted(value, field.one, field.many, command, wording)
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
@@ -326,8 +330,10 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     return wording.withheld if command and _ACTIVE.search(given) else text
 
 
-def _counted(value: Any, one: str, many: str, wording: Wording) -> str:
-    number = sanitise(value) if value not in (None, "") else wording.unknown
+def _counted(value: Any, one: str, many: str, command: bool, wording: Wording) -> str:
+    number = sanitise(value, LONGEST_NUMBER) if value not in (None, "") else wording.unknown
+    if command and _ACTIVE.search(number):
+        return wording.withheld
     return (one if number == "1" else many).replace(_NUMBER, number)
 
 

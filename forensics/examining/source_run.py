@@ -203,7 +203,7 @@ class _OneSource:
             opened.forget_machines(gone)
             for holder in (self._entry, *opened.found):
                 holder.machine_ids = [number for number in holder.machine_ids if number not in gone]
-            piece.same_as, piece.error = other, same_content(other)
+            piece.same_as, piece.error = other, same_content(piece.path, other)
 
     def _hyperv(self, opened: Source) -> bool:
         """Read the virtual machines of a source, which are judged when all sources were read; tell if there are any."""

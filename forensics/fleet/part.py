@@ -23,7 +23,7 @@ from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
-from forensics.tables.sentences import sentence_to_json
+from forensics.tables.sentences import sentences_to_json
 from forensics.tables.source import SourceEntry
 
 OF_DISK = ColumnSpec("disk", "text", False, "Key of the disk: `disk.disk`")
@@ -140,7 +140,7 @@ def _cells(disk: str, case: CaseTables) -> Iterator[tuple[str, Iterable[Sequence
         yield name, ([getattr(row, spec.name) for spec in specs] for row in rows)
     yield "source", (_source(disk, entry) for entry in case.sources)
     yield "finding", (finding_cells(finding, disk) for finding in case.finding_list)
-    yield "sentence", ([sentence_to_json(each)] for each in case.sentences.values())
+    yield "sentence", ([each] for each in sentences_to_json(case.sentences.values()))
     summary = (replace(row, machine_id=_number(disk, row.machine_id)) for row in disk_rows(case))
     yield "summary", (row.cells for row in summary)
     ending = (replace(row, machine_id=_number(disk, row.machine_id)) for row in ending_rows(case))

@@ -22,7 +22,7 @@ from forensics.tables.finding_json import from_json
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
-from forensics.tables.sentences import sentence_from_json
+from forensics.tables.sentences import sentences_from_json
 from forensics.tables.source import SourceEntry
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def rebuilt_case(connection: duckdb.DuckDBPyConnection, dataset: Dataset, disk: 
     ).fetchall()
     if not known:
         raise KeyError(disk)
-    made = [sentence_from_json(cells["json"]) for cells in _rows(connection, dataset, "sentence", disk)]
-    sentences = dict(zip(map(str, made), made, strict=True))
+    sentences = sentences_from_json(cells["json"] for cells in _rows(connection, dataset, "sentence", disk))
     rows: list[Row] = []
     for name, row_class in ROW_CLASSES.items():
         specs = column_specs(name)

@@ -140,7 +140,7 @@ def _is_same(piece: _Piece, by_path: dict[tuple[str, int], list[_Piece]]) -> boo
     which = (
         sentence("the one that could read it counts") if read != examined else sentence("the newer examination counts")
     )
-    goes.entry.error = sentence("the same as {path}, examined more than once: {which}", path=path, which=which)
+    goes.entry.error = sentence("examined more than once: {which}", which=which)
     if not other_stands:
         known.remove(other)
     return other_stands
@@ -182,7 +182,7 @@ def _is_copy(piece: _Piece, copies: _Copies) -> bool:
         return False
     path = other.entry.path
     piece.part.forget(piece.entry, is_same_path=path == piece.entry.path)
-    piece.entry.same_as, piece.entry.error = path, same_content(path)
+    piece.entry.same_as, piece.entry.error = path, same_content(piece.entry.path, path)
     return True
 
 

@@ -17,9 +17,10 @@ BETWEEN = {
     " < ": " < ",
 }
 """What may stand between joined sentences: in English, and in Japanese."""
-STANDING = "."
-"""In the place of a message: a sentence that was a part of others stands alone."""
-
+MOST_NESTED = 8
+"""Format: sentences within sentences that another process or a case file tells."""
+MOST_PARTS = 10_000
+"""Format: values of such a sentence and of all within it."""
 
 _NO_VALUES: Mapping[str, str | int] = {}
 STANDING = "."
@@ -101,6 +102,37 @@ def sentence_n(one: str, many: str, count: int, /, **values: object) -> Sentence
     """
     filled = {"count": count, **_kept(values)}
     return Sentence((one if count == 1 else many).format(**filled), Made(one, many, filled, count))
+
+
+def foreign_sentence(text: object, message: object, many: object, values: object, number: object) -> str:
+    """Return a sentence that another process or a stranger's file tells, as its English text and what it was made of.
+
+    One that is nested deeper than :data:`MOST_NESTED`, or has more than :data:`MOST_PARTS` parts, stays a text.
+
+    Raises:
+        ValueError: That is not what a sentence is made of.
+    """
+    match text, message, many, values, number:
+        case str(), str(), str(), dict(), int():
+            # Copied, because whoever told it could put the sentence itself into it.
+            made = Made(message, many, {**values}, number)
+        case _:
+            raise ValueError("a sentence is not as keymortem tells it")
+    if not all(isinstance(name, str) and isinstance(value, str | int) for name, value in made.values.items()):
+        raise ValueError("a value of a sentence is neither text nor number")
+    return Sentence(text, made) if message and _is_small(made) else str(text)
+
+
+def _is_small(made: Made) -> bool:
+    parts, level = 0, [made]
+    for _depth in range(MOST_NESTED):
+        parts += sum(len(each.values) for each in level)
+        if parts > MOST_PARTS:
+            return False
+        level = [v.made for each in level for v in each.values.values() if isinstance(v, Sentence)]
+        if not level:
+            return True
+    return False
 
 
 def joined(texts: Iterable[str], between: str = " ") -> str:

@@ -24,7 +24,10 @@ HOME = Path(__file__).parent
 """Where gettext finds translations."""
 LANGUAGES = ("en", "ja")
 """Languages that people may be told in; messages themselves are English."""
+MOST_LONGER = 8
+"""Format: times that a sentence may be longer than its English text and its message, lest values grow by being said."""
 
+_FIELD = re.compile(r"\{([^\W\d]\w*)\}")
 _VALUE = re.compile(r"\{[^{}]*\}")
 _WORD = re.compile("[a-z]{2}")
 _CLAUSE = re.compile(r"(?:です|でした|ます|ました|ません|ませんでした|ください)(?: \([^()]*\))?$")
@@ -43,7 +46,7 @@ def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> 
         sentences: Of the case that is told, by their English text: for texts that went through a database.
 
     Raises:
-        ValueError: There is no such language.
+        ValueError: There is no such language, or its translations were not made (:func:`is_made`).
 
     Examples:
         >>> import forensics
@@ -55,6 +58,11 @@ def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> 
     """
     if language not in LANGUAGES:
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
+    if not is_made(language):
+        raise ValueError(
+            f"the translations of language {language!r} are not made here: keymortem runs from its source and was not "
+            "installed; pip install makes them"
+        )
     before = _SPOKEN.set(language)
     known = _SENTENCES.set(_SENTENCES.get() if sentences is None else sentences)
     try:
@@ -62,6 +70,12 @@ def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> 
     finally:
         _SENTENCES.reset(known)
         _SPOKEN.reset(before)
+
+
+@cache
+def is_made(language: str) -> bool:
+    """Tell whether there is what gettext reads of a language; installing makes it of the translations."""
+    return language == "en" or _catalogue_file(language).is_file()
 
 
 def spoken_language() -> str:
@@ -117,6 +131,12 @@ def told(text: str) -> str:
 
 
 def _told(text: Sentence, language: str) -> str:
+    # A stranger's case file may name any message with any values, and sentences within sentences.
+    said = _said(text, language)
+    return said if len(said) <= MOST_LONGER * (len(text) + len(text.made.message)) else str(text)
+
+
+def _said(text: Sentence, language: str) -> str:
     message, many, values, number = text.made
     filled = _told_values(values)
     if message in BETWEEN:
@@ -125,11 +145,11 @@ def _told(text: Sentence, language: str) -> str:
         return _standing(text, str(filled.get("text", text)))
     catalogue = _catalogue(language)
     said = catalogue.ngettext(message, many, number) if many else catalogue.gettext(message)
-    if said in (message, many) and has_words(message):
+    if said in (message, many) and (has_words(message) or not _is_frame(message)):
         return str(text)
     try:
         return said.format(**filled) if filled else said
-    except (LookupError, ValueError):  # of a stranger's case file, which may name any message with any values
+    except (LookupError, ValueError):
         return str(text)
 
 
@@ -150,6 +170,16 @@ def _standing(text: Sentence, said: str) -> str:
 def has_words(message: str) -> bool:
     """Tell whether there is anything to translate in a message besides its values and names such as KEY_PROV_INFO."""
     return _WORD.search(_VALUE.sub("", message)) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_frame(message: str) -> bool:
+    """Tell whether a message that no catalogue holds says each value once and as it is.
+
+    It may be a stranger's, in which ``{a}{a}`` within another such, or ``{a:>1000000000}``, would take all memory.
+    """
+    names = _FIELD.findall(message)
+    return len(set(names)) == len(names) and not set("{}") & set(_FIELD.sub("", message))
 
 
 def _told_values(values: Mapping[str, object]) -> dict[str, object]:
@@ -173,5 +203,9 @@ def listed(texts: Iterable[str], last: str = ", ") -> str:
 def _catalogue(language: str) -> GNUTranslations:
     from gettext import GNUTranslations
 
-    with (HOME / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+    with _catalogue_file(language).open("rb") as file:
         return GNUTranslations(file)
+
+
+def _catalogue_file(language: str) -> Path:
+    return HOME / language / "LC_MESSAGES" / "messages.mo"

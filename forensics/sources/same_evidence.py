@@ -189,6 +189,13 @@ def _content(row: Row) -> str:
     return f"{row.table} {[as_utc(value) if isinstance(value, datetime) else value for value in values]!r}"
 
 
-def same_content(other: str) -> str:
-    """Say of a piece of evidence that it is a copy of another one."""
+def same_content(path: str, other: str) -> str:
+    """Say of a piece of evidence that it is a copy of another one, or that another case file has it too.
+
+    Args:
+        path: Where it lies.
+        other: Where the other one lies.
+    """
+    if path == other:
+        return sentence("examined more than once, the same in all that was read, counted once")
     return sentence("the same as {other} in all that was read, counted once", other=other)

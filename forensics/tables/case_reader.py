@@ -36,7 +36,7 @@ from forensics.tables.finding_json import from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
-from forensics.tables.sentences import sentence_from_json
+from forensics.tables.sentences import sentences_from_json
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import parse_utc
 
@@ -255,8 +255,7 @@ class _Reader:
 
     def _read(self, database: sqlite3.Connection) -> CaseContent:
         meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
-        made = [sentence_from_json(_text(text)) for (text,) in database.execute(_SENTENCES)]
-        told = dict(zip(map(str, made), made, strict=True))
+        told = sentences_from_json(_text(text) for (text,) in database.execute(_SENTENCES))
         sources = [_source(row) for row in database.execute(_SOURCES)]
         rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class, told)]
         findings = [from_json(json.loads(_text(text))) for (text,) in database.execute(_FINDINGS)]

@@ -24,7 +24,7 @@ from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, column_specs
 from forensics.tables.row import Row
-from forensics.tables.sentences import sentence_to_json
+from forensics.tables.sentences import sentences_to_json
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import format_utc
 
@@ -165,7 +165,7 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     marks = ", ".join("?" for _ in SOURCE_COLUMNS)
     database.executemany(f"INSERT INTO source VALUES ({marks})", map(_source_cells, content.sources))
     database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
-    told = ((sentence_to_json(each),) for each in content.sentences.values())
+    told = ((each,) for each in sentences_to_json(content.sentences.values()))
     database.executemany("INSERT INTO sentence VALUES (?)", told)
     for name, row_class in ROW_CLASSES.items():
         _write_table(database, row_class, content.tables.get(name, []))

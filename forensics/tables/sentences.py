@@ -8,10 +8,10 @@ from dataclasses import fields
 from typing import Any
 
 from forensics.language import Sentence
-from forensics.language.sentences import Made
+from forensics.language.sentences import MOST_NESTED, foreign_sentence
 
-MOST_NESTED = 8
-"""Format: sentences within sentences."""
+MAX_SENTENCE = 1 << 20
+"""Format: characters of one sentence in a case file; a longer one is kept in English alone."""
 
 
 def sentences_in(things: Iterable[Any]) -> dict[str, Sentence]:
@@ -32,38 +32,52 @@ def _of(thing: Any) -> Iterator[Sentence]:
             yield from (item for item in value if isinstance(item, Sentence))
 
 
+def sentences_to_json(sentences: Iterable[Sentence]) -> Iterator[str]:
+    """Yield what each of some sentences was made of, as JSON; one that would be too long is left out."""
+    return filter(None, map(sentence_to_json, sentences))
+
+
+def sentences_from_json(texts: Iterable[str]) -> dict[str, Sentence]:
+    """Return the sentences that :func:`sentences_to_json` wrote, by their English text.
+
+    Raises:
+        ValueError: It did not write that.
+    """
+    return {str(made): made for made in map(sentence_from_json, texts) if isinstance(made, Sentence)}
+
+
 def sentence_to_json(sentence: Sentence) -> str:
-    """Return what a sentence was made of, as JSON."""
-    return json.dumps(_plain(sentence), ensure_ascii=True)
+    """Return what a sentence was made of, as JSON; what is nested too deep in it is text. Empty: it is too long."""
+    plain = json.dumps(_plain(sentence, MOST_NESTED), ensure_ascii=True)
+    return plain if len(plain) <= MAX_SENTENCE else ""
 
 
-def _plain(sentence: Sentence) -> list[Any]:
-    message, many, values, number = sentence.made
-    told = {name: _plain(v) if isinstance(v, Sentence) else v for name, v in values.items()}
-    return [str(sentence), message, many, told, number]
+def _plain(text: Sentence, depth: int) -> list[Any]:
+    message, many, values, number = text.made
+    told = {name: _value(value, depth - 1) for name, value in values.items()}
+    return [str(text), message, many, told, number]
 
 
-def sentence_from_json(text: str) -> Sentence:
+def _value(value: str | int, depth: int) -> Any:
+    if isinstance(value, Sentence):
+        return _plain(value, depth) if depth else str(value)
+    return value
+
+
+def sentence_from_json(text: str) -> str:
     """Return the sentence that :func:`sentence_to_json` wrote.
 
     Raises:
         ValueError: It did not write that.
     """
+    if len(text) > MAX_SENTENCE:
+        raise ValueError(f"a sentence has more than {MAX_SENTENCE} characters")
     return _sentence(json.loads(text), MOST_NESTED)
 
 
-def _sentence(plain: Any, depth: int) -> Sentence:
+def _sentence(plain: Any, depth: int) -> str:
     match plain:
-        case [str(text), str(message), str(many), dict(values), int(number)] if depth:
-            made = {
-                name: _sentence(value, depth - 1) if isinstance(value, list) else _value(value)
-                for name, value in values.items()
-            }
-            return Sentence(text, Made(message, many, made, number))
+        case [text, message, many, dict(values), number] if depth:
+            made = {n: _sentence(v, depth - 1) if isinstance(v, list) else v for n, v in values.items()}
+            return foreign_sentence(text, message, many, made, number)
     raise ValueError("a sentence is not as keymortem writes it")
-
-
-def _value(value: Any) -> str | int:
-    if not isinstance(value, str | int):
-        raise ValueError("a value of a sentence is neither text nor number")
-    return value

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from forensics.cli.language import asked_language
 from forensics.cli.main import cli
+from forensics.language import spoken
 from tests.cli.help_messages import commands, help_messages
 from tests.language.translations import translated
 
@@ -98,3 +99,16 @@ def test_the_environment_speaks_where_nothing_is_asked_for() -> None:
 def test_an_unknown_language_is_wrong_usage(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["examine", str(tmp_path), "--lang", "fr"])
     assert (result.exit_code, "'fr' is not one of 'en', 'ja'" in result.output) == (2, True)
+
+
+def test_where_translations_are_not_made_commands_speak_english_and_say_so(tmp_path: Path) -> None:
+    made = spoken.is_made.__wrapped__
+    with mock.patch.object(spoken, "HOME", tmp_path), mock.patch("forensics.cli.main.is_made", made):
+        asked = CliRunner().invoke(cli, ["rules", "--help", "--lang", "ja"])
+        completed = CliRunner().invoke(cli, ["--help"], env={"LANG": "ja_JP.UTF-8", "_KEYMORTEM_COMPLETE": "x"})
+    assert asked.stderr == (
+        "keymortem: this is in English: there are no translations into 'ja' here, because keymortem runs from its "
+        "source and was not installed; pip install . makes them\n"
+    )
+    assert asked.stdout.startswith("Usage: ")
+    assert (completed.exit_code, completed.stderr) == (0, "")

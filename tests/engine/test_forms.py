@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from forensics.engine.forms import ENGLISH, WORDINGS
-from forensics.engine.templates import check_template, fill, path_column
+from forensics.engine.templates import LONGEST_NUMBER, check_template, fill, path_column
 from forensics.tables.certificate import NewBy, Purpose, Superseded
 from forensics.tables.finding import as_text
 
@@ -102,6 +102,22 @@ def test_words_go_with_a_number_that_stands_elsewhere() -> None:
         "1 key: nothing needs it.\n- 1 file\n- 3 files"
     )
     assert as_text(fill(template, [{"x": 1}], {"count": 2})).startswith("2 keys: nothing needs them.")
+
+
+def test_what_is_counted_in_a_command_is_looked_at_as_other_values_are() -> None:
+    words = "cmd {{ x: # key, # keys }}"
+    shown = [as_text(fill(f"    {words}", [{"x": value}], {})) for value in (3, '1"; calc #')]
+    assert shown == [f"{UNCHECKED}    cmd 3 keys", f"{UNCHECKED}    cmd (not shown: a shell would act on it)"]
+
+
+def test_a_long_text_does_not_stand_whole_at_each_mark() -> None:
+    assert as_text(fill("{{ x: one, ## }}", [{"x": "y" * 1000}], {})) == 2 * f"{'y' * LONGEST_NUMBER}..."
+
+
+@pytest.mark.parametrize("name", ["subjects", "as_of"])
+def test_words_do_not_hang_on_what_is_no_number(name: str) -> None:
+    (problem,) = check_template(f"{{{{ {name}: # key, # keys }}}}", [])
+    assert problem.message == f"'{name}' is no number, so no words can hang on it"
 
 
 @pytest.mark.parametrize(

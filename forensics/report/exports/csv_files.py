@@ -12,7 +12,20 @@ from forensics.case_tables import CaseTables
 from forensics.report.exports.flat import flat_tables
 from forensics.tables.timestamps import format_utc
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
+"""What OWASP's page on CSV injection names: a line end and the wide forms, which Japanese spreadsheets narrow, too."""
 SEPARATOR = "; "
 """Between the items of a list."""
 
@@ -20,8 +33,8 @@ SEPARATOR = "; "
 def write_csv(case: CaseTables, file_of: Callable[[str], Path]) -> None:
     """Write ``TABLE.csv`` for every table; a table without rows has its heading only.
 
-    Text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets an apostrophe before it: it comes
-    from the disk, and a spreadsheet would take it for a formula. NUL characters go.
+    Text that begins with ``=``, ``+``, ``-``, ``@``, their wide forms, a tab or a line end gets an apostrophe before
+    it: it comes from the disk, and a spreadsheet would take it for a formula. NUL characters go.
 
     Args:
         case: The case.

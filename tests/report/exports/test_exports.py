@@ -22,7 +22,7 @@ from forensics import examine, outputs
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.report.exports.calendar import render_calendar
-from forensics.report.exports.csv_files import write_csv
+from forensics.report.exports.csv_files import csv_cell, write_csv
 from forensics.report.exports.flow_records import write_records
 from forensics.report.exports.parquet_files import write_parquet
 from forensics.report.exports.prometheus import render_prometheus
@@ -118,6 +118,12 @@ def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_pa
     subjects = pd.read_csv(tmp_path / "out" / "finding_subject.csv")
     assert list(subjects["label"]) == ["'-2+3", "'@x"]
     assert list(subjects["finding"]) == [1, 1]
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "\0="])
+def test_what_a_spreadsheet_may_take_for_a_formula_gets_an_apostrophe(begin: str) -> None:
+    shown = begin.removeprefix("\0")
+    assert [csv_cell("text", f"{begin}1"), csv_cell("list", [f"{begin}1", "x"])] == [f"'{shown}1", f"'{shown}1; x"]
 
 
 def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: CaseTables, tmp_path: Path) -> None:
