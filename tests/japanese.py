@@ -6,6 +6,7 @@ changed before it is committed.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -51,8 +52,9 @@ def of_image(name: str) -> forensics.Case:
 
 
 def rendered(result: Any, format: str = "text", width: int | None = None, **options: Any) -> str:
-    """Return a result in Japanese."""
-    return forensics.render(result, format, language="ja", width=width, **options)
+    """Return a result in Japanese, with paths of test images as they are from the project's folder."""
+    text = forensics.render(result, format, language="ja", width=width, **options)
+    return text.replace(f"{PROJECT}{os.sep}", "")
 
 
 def explained(case: forensics.Case) -> str:

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.skipif(unavailable() is not None, reason="needs mkntfs 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 MADE = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
 COPY = "0b2e4a5c-1111-2222-3333-444444444444"
-IN_COPY = f" (shadow copy {COPY} of 2026-11-03T02:00:00Z)"
+IN_COPY = f" (shadow copy {COPY} of 2026-11-03 02:00:00 UTC)"
 MISSING = NotObtained("its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'")
 OPENED_AS = "forensics.sources.volumes.NtfsTree"
 
@@ -200,7 +200,7 @@ def test_it_is_written_into_a_pfx_file(
     assert found.log is not None
     (logged,) = json.loads((tmp_path / "keys" / found.log).read_text(encoding="utf-8"))["keys"]
     named = {"key": logged["key_file"], "master key": logged["master_key_file"], "secret": logged["older_hives"]}
-    assert named[kind].endswith(IN_COPY)
+    assert named[kind].endswith(IN_COPY if kind != "key" else f" (shadow copy {COPY} of 2026-11-03T02:00:00Z)")
 
 
 @pytest.mark.parametrize(
@@ -304,9 +304,12 @@ def test_whether_it_may_be_exported_is_told_of_the_file_that_has_it() -> None:
     (row,) = (row for row in case.rows("key_chain") if row.subject == "CN=mail.contoso.test")
     assert (row.exportable, row.recoverable_exportable) == ("no", "yes")
     advice = said(case, "key-recoverable")
-    hives = (row.recoverable_hives or "").replace("/", "\\")
-    assert f"{row.recovery_place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}; exportable by policy: yes" in advice
-    told = f"key found in {row.recovery_place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}\n"
+    place, hives = (
+        (each or "").replace("/", "\\").replace("T22:30:00Z", " 22:30:00 UTC")
+        for each in (row.recovery_place, row.recoverable_hives)
+    )
+    assert f"{place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}; exportable by policy: yes" in advice
+    told = f"key found in {place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}\n"
     assert told in explain(case, "mail.contoso").render(width=None)
     assert f"keymortem recover SOURCE {row.thumbprint} --to FOLDER --password-file FILE keymortem" in advice
 

@@ -343,12 +343,12 @@ class Hostile(MemoryTree):
 @pytest.mark.parametrize(
     ("where", "lost", "why"),
     [
-        ("compared", "key", f"{key_file(server())} could not be read: ValueError"),
-        ("compared", "master key", f"{master_key(server())} could not be read: ValueError"),
+        ("compared", "key", f"reading {key_file(server())} failed with ValueError"),
+        ("compared", "master key", f"reading {master_key(server())} failed with ValueError"),
         ("searched", "key", "searching it failed with ValueError"),
         ("searched", "master key", "searching it failed with ValueError"),
         ("listed", "key", "searching it failed with ValueError"),
-        ("listed", "secret", "its hives could not be read: ValueError"),
+        ("listed", "secret", "reading its hives failed with ValueError"),
     ],
 )
 def test_whatever_a_reader_throws_is_told(where: str, lost: str, why: str) -> None:

@@ -250,7 +250,7 @@ def test_status_says_how_keys_of_a_domain_are_opened(tmp_path: Path, worked: lis
     image = Path(__file__).parents[2] / "testdata" / "images" / "healthy.vhdx.xz"
     status = forensics.fleet_run(image, dataset=tmp_path / "fleet", as_of=AS_OF)
     assert status.waiting == 1
-    assert "users' keys on 1 machines wait for the backup key of their domain" in status.render()
+    assert "users' keys on 1 machine wait for the backup key of their domain" in status.render()
     told = json.loads(status.render("json"))
     assert (told["waiting_for_domain_key"], told["domain_controllers"], told["inputs"]) == (1, [], 1)
 

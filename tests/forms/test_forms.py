@@ -156,7 +156,9 @@ def test_another_reader_finds_the_same_in_it(made: tuple[Form, Path], tmp_path: 
 @needs_fork
 def test_the_reader_is_the_one_that_the_table_names(made: tuple[Form, Path], ask: Ask) -> None:
     form, path = made
-    libraries = [reader for reader in ask(path, form.options, False) if reader not in STANDARD_LIBRARY]
+    # dissect.hypervisor and py7zr import the last one themselves, for what has it.
+    others = STANDARD_LIBRARY if form.reader == "backports.zstd" else {*STANDARD_LIBRARY, "backports.zstd"}
+    libraries = [reader for reader in ask(path, form.options, False) if reader not in others]
     assert libraries == [reader for reader in (form.reader,) if reader]
 
 

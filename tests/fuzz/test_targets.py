@@ -33,6 +33,7 @@ BY_OTHERS = {
     "parse_guardian_xml": "parse_key_protector",
     "parse_key_table_header": "parse_hyperv_storage",
     "parse_keys": "parse_hyperv_storage",
+    "parse_private_key_blob": "load_pvk",
     "parse_section": "parse_capi_key_file",
     "parse_storage_header": "parse_hyperv_storage",
     "parse_utc": "open_case",

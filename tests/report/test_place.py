@@ -102,9 +102,9 @@ def test_a_comparison_of_several_machines_says_where_each_was(tmp_path: Path) ->
     text = forensics.render(comparison)
     assert "Before: a.vhdx, partition 2; after: c.vhdx, partition 1." in text
     assert "DB02 is only in the source before (b.vhdx): not compared." in text
-    page = forensics.render(comparison, "html")
+    page = forensics.render(comparison, "html").replace("<wbr>", "")
     assert "Before: a.vhdx, partition 2; after: c.vhdx, partition 1." in page
-    assert "Only in the source before (<code>b.vhdx</code>): not compared." in page
+    assert "DB02 is only in the source before (b.vhdx): not compared." in page
     alone = forensics.render(forensics.compare(after, after))
     assert "partition 1" not in alone
 

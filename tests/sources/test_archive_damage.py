@@ -200,7 +200,7 @@ def test_a_zip_whose_directory_lost_an_entry(tmp_path: Path) -> None:
     path = tmp_path / "triage.zip"
     path.write_bytes(ZIP[:first] + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 3, 3, len(directory), start, 0))
     with open_source(path) as source:
-        message = f"the directory of the archive has 1 members, its end says 3; {UNSEEN}"
+        message = f"the directory of the archive has 1 member, its end says 3; {UNSEEN}"
         assert [problem.message for problem in source.problems] == [message]
 
 

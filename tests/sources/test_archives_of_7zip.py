@@ -79,7 +79,7 @@ def test_a_filter_that_is_not_read_costs_its_members_alone(tmp_path: Path) -> No
     why = "packed with a method that is not unpacked here: unpack the archive and examine the folder"
     with open_source(path) as source:
         told = [(row.kind, row.message) for row in source.problems]
-        assert told == [("not_obtained", f"1 members cannot be got: {why}")]
+        assert told == [("not_obtained", f"1 member cannot be got: {why}")]
         machine = source.installations[0]
         with pytest.raises(NotObtained, match=why):
             machine.tree.open(PROGRAM)

@@ -398,7 +398,7 @@ def test_what_is_named_as_a_disk_and_is_none(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.vmdk")
     _written(tmp_path / "web.vmx", vmx_text("pipe.vmdk"))
     with within(4):
-        assert "neither a file nor a disk" in refused(tmp_path / "web.vmx")[1]
+        assert "pipe.vmdk is a FIFO (named pipe), which is not opened in a folder" in refused(tmp_path / "web.vmx")[1]
 
 
 def test_a_compressed_configuration(tmp_path: Path) -> None:

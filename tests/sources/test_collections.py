@@ -479,7 +479,7 @@ def test_of_a_member_that_is_stored_twice_the_last_is_taken(tmp_path: Path, kind
                 archive.addfile(info, io.BytesIO(content))
     with open_source(path) as source:
         assert source.installations[0].read(f"{KEYS}/one").data == b"new"
-        message = "1 members are there again under the same name: the last is taken, as in unpacking"
+        message = "1 member is there again under the same name: the last is taken, as in unpacking"
         assert [(p.kind, p.message, p.offset) for p in source.problems] == [("duplicate", message, None)]
 
 

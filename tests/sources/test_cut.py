@@ -63,7 +63,7 @@ def test_members_of_an_archive_that_are_left_out(tmp_path: Path, monkeypatch: py
         archive.writestr(f"{CONFIG}/SOFTWARE", software_hive().build())
         archive.writestr("Windows/a/b/c/d/e.txt", b"")
     monkeypatch.setattr("forensics.sources.archive_tree._MAX_DEPTH", 4)
-    message = "1 members lie too deep, or are too many in one folder: they are left out"
+    message = "1 member lies too deep, or there are too many in its folder: it is left out"
     with open_source(path) as source:
         assert told(source) == [(str(path), "too_many", message)]
         assert partial(source) == [("folder", "archive", str(path), message)]

@@ -124,7 +124,7 @@ def test_what_decrypts_aes_is_named_where_it_is_missing(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "pyzipper.zipfile_aes", None)
     why = f"encrypted with AES, for which pyzipper is missing: pip install 'keymortem[archives]', or {UNPACK}"
     with opened(path, "secret") as source:
-        assert [row.message for row in source.problems] == [f"1 members are {why}"]
+        assert [row.message for row in source.problems] == [f"1 member is {why}"]
         assert source.installations[0].read(SYSTEM).outcome == Outcome("not_examined", why)
 
 
@@ -137,7 +137,7 @@ def test_strong_encryption_is_no_matter_of_the_password(tmp_path: Path) -> None:
     why = f"encrypted as only PKZIP does it, which is not read here: {UNPACK}"
     for password in (None, "secret"):
         with opened(path, password) as source:
-            assert [row.message for row in source.problems] == [f"1 members are {why}"]
+            assert [row.message for row in source.problems] == [f"1 member is {why}"]
             assert source.installations[0].read(SYSTEM).outcome == Outcome("not_examined", why)
 
 
@@ -146,7 +146,7 @@ def test_only_the_members_that_stay_closed_are_counted(tmp_path: Path) -> None:
     files = {SYSTEM: HIVE, NOTES: b"open"}
     path.write_bytes(encrypted_zip(files, b"secret", {SYSTEM: "zipcrypto"}))
     with opened(path, None) as source:
-        assert [row.message for row in source.problems] == [f"1 members are {MISSING}"]
+        assert [row.message for row in source.problems] == [f"1 member is {MISSING}"]
         assert source.installations[0].tree.open(NOTES).read() == b"open"
 
 

@@ -202,7 +202,10 @@ def test_what_leads_out_is_refused(link: Link, why: str) -> None:
     ("opened", "why"),
     [
         (NotObtained("a bad sector"), "it leads to partition 2, which cannot be read: a bad sector"),
-        (ValueError("a text of a library"), "it leads to partition 2, which cannot be read: ValueError"),
+        (
+            ValueError("a text of a library"),
+            "it leads to partition 2, which was not opened: that failed with ValueError",
+        ),
     ],
 )
 def test_a_volume_that_cannot_be_opened(opened: Exception, why: str) -> None:

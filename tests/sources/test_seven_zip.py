@@ -137,7 +137,7 @@ def test_a_damaged_member_costs_what_follows_it_alone(tmp_path: Path) -> None:
     why = "the archive is damaged there, which says nothing about the file itself: its checksum does not fit"
     with open_source(path) as source:
         told = [(row.kind, row.message) for row in source.problems]
-        assert told == [("not_obtained", f"1 members cannot be got: {why}")]
+        assert told == [("not_obtained", f"1 member cannot be got: {why}")]
         machine = source.installations[0]
         assert machine.read(SYSTEM).outcome == Outcome("not_examined", why)
         assert machine.tree.open(SOFTWARE).read() == HIVE + b"two"

@@ -228,7 +228,11 @@ SHOP = {"shop/web.config": setting(ONE), "shop/bin/a.config": setting(TWO)}
         (MemoryTree(SHOP, unreadable=["shop/bin"]), 1, "D:\\shop\\bin was not searched whole"),
         (MemoryTree(SHOP, not_obtained=["shop"]), 0, "D:\\shop was not searched whole"),
         (NotObtained("a bad sector"), 0, "D:\\shop of Shop lies on drive D:, partition 2, which was not searched"),
-        (ValueError("x"), 0, "D:\\shop of Shop lies on drive D:, partition 2, which was not searched: ValueError"),
+        (
+            ValueError("x"),
+            0,
+            "D:\\shop of Shop lies on drive D:, partition 2, which was not searched: opening it failed with ValueError",
+        ),
     ],
     ids=["whole", "cut", "a folder unreadable", "the site not got", "the volume not got", "a fault of a library"],
 )

@@ -222,5 +222,7 @@ def test_the_page_of_several_disks_has_them_in_a_table() -> None:
     found = forensics.Case(rows(), [SourceEntry("disk.vhdx", "disk", [1]), lost], AS_OF)
     page = forensics.render(found, "html")
     assert 'id="t-disks"' in page
-    assert '<td class="short state-undecided">not examined</td><td class="code">lost.vhdx</td>' in page
+    row = '<td class="short state-undecided" data-heading="State">not examined</td>'
+    row += '<td class="machine" data-heading="Machine, disk">–<div class="below">lost.vhdx</div></td>'
+    assert row in page
     assert "調査できなかった" in forensics.render(found, "html", language="ja")
