@@ -30,8 +30,8 @@ PATHS = {"and", "shadow", "copy", "of", "default"}
 """In ``C:\\Documents and Settings``, in a path of a shadow copy, and in the default value of a registry key."""
 VALUES = {"capi", "cng", "tpm", "consumer", "store", "agent", "federation", "earlier", "generation", "https"}
 """Kinds of providers, columns and values of conditions, and references."""
-NAMES_THERE = {"frank", "localhost", "office"}
-"""Of a user, of the address of a service, and of a role of a machine."""
+NAMES_THERE = {"frank", "localhost", "office", "on"}
+"""Of a user, of the address of a service, of a role of a machine, and of a machine on a disk (``shared_key.holders``)."""
 FIELDS = {"container", "name", "parameters", "property", "signature", "value"}
 """Parts of formats, which no Japanese document calls otherwise."""
 NOT_YET = {"likely", "a", "secret", "that", "has", "from", "the", "cloud", "which", "cannot", "be", "given", "here"}
