@@ -31,7 +31,7 @@ PATHS = {"and", "shadow", "copy", "of", "default"}
 VALUES = {"capi", "cng", "tpm", "consumer", "store", "agent", "federation", "earlier", "generation", "https"}
 """Kinds of providers, columns and values of conditions, and references."""
 NAMES_THERE = {"frank", "localhost", "office", "on"}
-"""Of a user, of the address of a service, of a role of a machine, and of a machine on a disk (``shared_key.holders``)."""
+"""Of a user, the address of a service, a role of a machine, and of a machine on a disk (``shared_key.holders``)."""
 FIELDS = {"container", "name", "parameters", "property", "signature", "value"}
 """Parts of formats, which no Japanese document calls otherwise."""
 NOT_YET = {"likely", "a", "secret", "that", "has", "from", "the", "cloud", "which", "cannot", "be", "given", "here"}
