@@ -16,10 +16,11 @@ from forensics.engine.dialect_differences import differences
 from forensics.engine.examples import EXPECTATIONS, expectations, written_wrongly
 from forensics.engine.impossible_values import impossible_values
 from forensics.engine.other_machines import looks_at_others
-from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, named_conditions
+from forensics.engine.rule import Packs, Presence, Problem, Rule, named_conditions
 from forensics.engine.skeleton import unfilled
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
+from forensics.engine.written import written_leaves, written_sql
 from forensics.tables.registry import ROW_CLASSES, column_specs
 
 _SECONDS_IN_CHILD = 30
@@ -73,7 +74,7 @@ class UnknownReadAsNo(Lint):
         if not columns:
             return
         compared = re.compile(rf"(?<!nullif\()\bthis\.({columns})\s*(?:=|<>|!=|\bIN\b|\bNOT\s+IN\b|\bLIKE\b)", re.I)
-        for leaf in _written_leaves(rule):
+        for leaf in written_leaves(rule):
             for found in compared.finditer(without_strings(leaf.sql)):
                 yield Problem(
                     rule.path, leaf.line, f"'{leaf.name}' is false, not unknown, where {found[1]} was not examined"
@@ -90,7 +91,7 @@ class AbsenceWithoutCoverage(Lint):
 
     def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield conditions that take what was not found for what is not there."""
-        for leaf in _written_leaves(rule):
+        for leaf in written_leaves(rule):
             if self._ABSENCE.search(without_strings(leaf.sql)):
                 yield Problem(
                     rule.path, leaf.line, f"'{leaf.name}' takes a row that was not found for one that is not there"
@@ -277,7 +278,7 @@ class NotShared(Lint):
         """Yield the differences in every piece of SQL."""
         kinds = {(name, spec.name): spec.kind for name in ROW_CLASSES for spec in column_specs(name)}
         kinds |= {("this", spec.name): spec.kind for spec in column_specs(rule.table)}
-        for line, text in _written_sql(rule):
+        for line, text in written_sql(rule):
             for message in differences(text, kinds):
                 yield Problem(rule.path, line, message)
 
@@ -290,7 +291,7 @@ class ImpossibleValue(Lint):
 
     def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield the comparisons that no row can satisfy."""
-        for line, text in _written_sql(rule):
+        for line, text in written_sql(rule):
             for column, word, words in impossible_values(text, rule.table, list(rule.joins)):
                 yield Problem(rule.path, line, f"'{column}' is never '{word}'; it is one of {', '.join(words)}")
 
@@ -369,27 +370,6 @@ def lint_contained(packs: Packs, only: Sequence[Rule]) -> list[Problem]:
 def _prepared(packs: Packs, rules: Sequence[Rule]) -> Do:
     """Return what judges a rule in a contained child."""
     return lambda number: [(str(path), line, message) for path, line, message in lint(packs, [rules[number]])]
-
-
-def _written_sql(rule: Rule) -> Iterator[tuple[int, str]]:
-    """Yield line and text of every piece of SQL the author wrote."""
-    for sql in (*rule.values.values(), *rule.joins.values(), *rule.group, rule.subject_id, rule.subject_label):
-        yield sql.line, sql.text
-    for level in (*rule.severity, *rule.confidence):
-        if level.when is not None:
-            yield level.line, level.when
-    for condition in (*named_conditions(rule.when), *rule.corroboration):
-        if isinstance(condition, Presence):
-            yield condition.where_line, condition.where
-        elif not condition.shorthand:
-            yield condition.line, condition.sql
-
-
-def _written_leaves(rule: Rule) -> Iterator[Leaf]:
-    """Yield the conditions whose SQL the author wrote."""
-    for condition in (*named_conditions(rule.when), *rule.corroboration):
-        if isinstance(condition, Leaf) and not condition.shorthand:
-            yield condition
 
 
 def _consequences(rule_id: str, packs: Packs) -> set[str]:
