@@ -64,7 +64,7 @@ WHERE = {
     "key files": ("forensics.collectors.collect", "collect_key_files"),
     "key folders": ("forensics.collectors.collect", "collect_key_folders"),
     "uses of certificates": ("forensics.collectors.collect", "collect_certificate_uses"),
-    "event logs": ("forensics.collectors.collect", "collect_events"),
+    "event logs": ("forensics.collectors.events", "EventLogs.rows"),
     "setup events": ("forensics.collectors.collect", "collect_setup_events"),
     "other collecting": ("forensics.collectors.collect", "collect"),
     "judging keys": ("forensics.chain.judge", "Judge.judged"),
