@@ -19,7 +19,7 @@ from forensics.cli.run import examined_or_exit
 @click.option(
     "--format",
     "form",
-    type=click.Choice(forensics.Timeline.formats),
+    type=click.Choice(["csv", "jsonl", "bodyfile"]),
     default="csv",
     help="What is written; csv if not given.",
 )

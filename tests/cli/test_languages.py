@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import forensics
 from forensics.cli.language import asked_language
 from forensics.cli.main import cli
 from forensics.language import spoken
@@ -112,3 +113,12 @@ def test_where_translations_are_not_made_commands_speak_english_and_say_so(tmp_p
     )
     assert asked.stdout.startswith("Usage: ")
     assert (completed.exit_code, completed.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "result"), [("timeline", "Timeline"), ("expiring", "Expiring")])
+def test_formats_of_a_command_are_those_of_its_result(name: str, result: str) -> None:
+    """Written out in the command, whose help would else import what examines disks."""
+    [command] = [each for each in commands(cli) if each.name == name]
+    [option] = [each for each in command.params if each.name == "form"]
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == getattr(forensics, result).formats
