@@ -327,7 +327,7 @@ def _new_python(task: Task) -> tuple[int, Process]:
     assert child.stdin is not None
     assert child.stdout is not None
     with suppress(OSError):
-        pickle.dump(sys.path, child.stdin)
+        pickle.dump([place for place in sys.path if place], child.stdin)  # the folder may be the evidence
         pickle.dump(task, child.stdin)
         child.stdin.close()
     return os.dup(child.stdout.fileno()), _NewPython(child, task.bounds.seconds)

@@ -42,7 +42,7 @@ class _Nursery:
         with theirs:
             number = theirs.fileno()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START.format(path=sys.path, number=number)],
+                [sys.executable, "-P", "-c", _START.format(path=list(filter(None, sys.path)), number=number)],
                 pass_fds=[number],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

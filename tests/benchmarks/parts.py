@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-sys.path.insert(0, "")
-
 STARTED = time.process_time()
 spent: dict[str, float] = {}
 open_parts: list[str] = []
@@ -91,6 +89,7 @@ def main(disk: str, date: str) -> None:
     from datetime import UTC, datetime
     from importlib import import_module
 
+    sys.path.insert(0, "")
     part("imports", lambda: list(map(import_module, MODULES)))()
     wrap()
     import forensics

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,9 @@ def test_nothing_is_imported_from_where_it_was_started(
 ) -> None:
     """That may be the folder of the evidence."""
     (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    import_module(module)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
     assert read(sound())[1] == [1, 2, 3]
     assert not (tmp_path / "ran").exists()
 
