@@ -110,7 +110,13 @@ class _Grains(SparseDisk):
         (size,) = struct.unpack_from("<I", head, len(head) - 4)
         if size > 2 * whole + SECTOR:
             raise ValueError
-        return zlib.decompressobj().decompress(self.fh.read(size), whole)
+        inflate = zlib.decompressobj()
+        data = inflate.decompress(self.fh.read(size), whole)
+        # Its checksum stands behind the last byte; a grain of another size would move those behind it.
+        further = inflate.decompress(inflate.unconsumed_tail, 1)
+        if further or not inflate.eof or len(data) not in (whole, self.size % whole):
+            raise zlib.error("a grain of another size")
+        return data
 
     def _entries(self, sector: int, count: int) -> Sequence[int]:
         entries = array(self._code)

@@ -68,7 +68,8 @@ DAMAGED = "its compressed data is damaged"
 CUT = "it lies beyond the end of the file, which is truncated"
 
 
-def test_a_bad_grain_of_a_stream_optimized_vmdk(tmp_path: Path, raw: bytes) -> None:
+@pytest.mark.parametrize("place", ["data", "checksum", "length"])
+def test_a_bad_grain_of_a_stream_optimized_vmdk(tmp_path: Path, raw: bytes, place: str) -> None:
     path = convert(tmp_path, raw, "vmdk", "-o", "subformat=streamOptimized")
     data = bytearray(path.read_bytes())
     grain = 21
@@ -78,7 +79,11 @@ def test_a_bad_grain_of_a_stream_optimized_vmdk(tmp_path: Path, raw: bytes) -> N
         for at in range(KIB64, len(data), 512)
         if struct.unpack_from("<Q", data, at)[0] == grain * 128 and data[at + 12 : at + 13] == b"\x78"
     )
-    data[at + 60] ^= 0xFF
+    (size,) = struct.unpack_from("<I", data, at + 8)
+    if place == "length":
+        struct.pack_into("<I", data, at + 8, size // 2)
+    else:
+        data[at + (60 if place == "data" else 12 + size - 1)] ^= 0xFF
     path.write_bytes(data)
     with Source(str(path)) as source:
         assert holes(opened(path, source), raw) == [grain * KIB64]
