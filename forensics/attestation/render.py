@@ -8,7 +8,7 @@ from typing import Any
 
 from forensics.attestation.answer import Attestation, AttestingTemplate, DeviceAnswer
 from forensics.attestation.trust import Trust
-from forensics.language import _, joined, listed, message, told
+from forensics.language import _, joined, listed, message, standing, told
 from forensics.report.facts import day
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.timestamps import format_utc
@@ -101,7 +101,7 @@ class _AttestationText(FoldedText):
             assurance=assurance_of(trust),
             answer=_(trust.answer),
             certainty=_(trust.certainty),
-            because=told(trust.because),
+            because=told(standing(trust.because)),
         )
         self.add(line, "  - ", "    ")
         if trust.templates:

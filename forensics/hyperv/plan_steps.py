@@ -335,7 +335,7 @@ class _Steps:
                     "-RestoreLastKnownGoodKeyProtector takes it back."
                 ),
                 (),
-                tuple(certificate(t) for t in present),
+                tuple(certificate(self.plan, t) for t in present),
             )
 
 

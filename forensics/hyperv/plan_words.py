@@ -40,14 +40,23 @@ def new_host(plan: MigrationPlan) -> str:
     return sanitise(plan.target.name) if plan.target.name else _("the target")
 
 
-def certificate(transfer: Transfer) -> str:
-    """Name a certificate so that it can be told from the others of its host, in the spoken language."""
+def certificate(plan: MigrationPlan, transfer: Transfer) -> str:
+    """Name a certificate so that it can be told from the others of its host, in the spoken language.
+
+    Args:
+        plan: The plan, whose date tells whether it has ended.
+        transfer: The certificate.
+    """
     values = {
         "thumbprint": transfer.thumbprint,
         "role": _(transfer.role),
         "guardian": transfer.guardian or _("a guardian that its name does not tell"),
         "day": day(transfer.not_after),
     }
+    if transfer.not_after is not None and transfer.not_after < plan.as_of:
+        if transfer.host:
+            return _("{thumbprint}: {role}, {guardian}, made on {host}, ended on {day}", host=transfer.host, **values)
+        return _("{thumbprint}: {role}, {guardian}, ended on {day}", **values)
     if transfer.host:
         return _("{thumbprint}: {role}, {guardian}, made on {host}, valid until {day}", host=transfer.host, **values)
     return _("{thumbprint}: {role}, {guardian}, valid until {day}", **values)
@@ -98,7 +107,7 @@ def needed(plan: MigrationPlan, transfer: Transfer, *, on_target: bool = False) 
     """
     text = _(
         "{certificate}; needed by {names}",
-        certificate=certificate(transfer),
+        certificate=certificate(plan, transfer),
         names=told(named(transfer.needed_by, _NAMED)),
     )
     if on_target:

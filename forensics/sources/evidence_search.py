@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from forensics.disk.configurations import CONFIGURATIONS
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.language import sentence, sentence_n
+from forensics.language import Sentence, sentence, sentence_n
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
@@ -282,11 +282,7 @@ class _Search:
     def _link(self, entry: Entry, link: Link) -> None:
         # What is left of a link that leads in a circle is a link.
         if looks_like_a_disk(entry.name) and (not os.path.lexists(link.target) or os.path.islink(link.target)):
-            reason = sentence(
-                "a symbolic link to {target}, which is not there or cannot be reached: copy that here",
-                target=link.target,
-            )
-            self.found.left_out.append((entry.path, reason))
+            self.found.left_out.append((entry.path, _gone(link.target)))
             return
         if link.is_inside:
             self.found.links.append((entry.path, link.target))
@@ -296,6 +292,8 @@ class _Search:
             reason = sentence(
                 "a symbolic link to {target}, outside this folder: not followed, name that itself", target=link.target
             )
+            if not os.path.lexists(link.target):
+                reason = _gone(link.target)
             self.found.left_out.append((entry.path, reason))
         elif self.links == MAX_LINKS + 1:
             reason = sentence(
@@ -323,3 +321,9 @@ def _is_closed(path: str, entries: Sequence[Entry]) -> bool:
     """Tell whether a folder is a drive as such, by its name or by what only a volume has: no disk lies beside it."""
     name = unquote(path.rpartition("/")[2])
     return bool(_DRIVE.fullmatch(name)) or any(entry.name.casefold() in _ON_EVERY_VOLUME for entry in entries)
+
+
+def _gone(target: str) -> Sentence:
+    return sentence(
+        "a symbolic link to {target}, which is not there or cannot be reached: copy that here", target=target
+    )

@@ -325,7 +325,7 @@ def test_links_inside_are_found_and_links_outside_are_named(tmp_path: Path) -> N
     assert entry(case, folder / "link.vhdx").same_as == str(folder / "sample.vhdx")
     assert told(case) == {
         "folder": f"a symbolic link to {tmp_path}, outside this folder: not followed, name that itself",
-        "gone": "a symbolic link to /nowhere/at all, outside this folder: not followed, name that itself",
+        "gone": "a symbolic link to /nowhere/at all, which is not there or cannot be reached: copy that here",
         "out.vhdx": f"a symbolic link to {outside}, outside this folder: not followed, name that itself",
     }
 

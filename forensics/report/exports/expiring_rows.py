@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any
 
 from forensics.case_tables import CaseTables
-from forensics.report.accounted import head_lines
+from forensics.report.accounted import reasons
 from forensics.report.exports.csv_files import csv_cell
 from forensics.report.facts import Facts, days_left
 from forensics.tables.key_chain import KeyChainRow
@@ -64,7 +64,7 @@ def render_rows_json(case: CaseTables, chains: Iterable[KeyChainRow], days: int)
         "format": 1,
         "as_of": format_utc(case.as_of),
         "within_days": days,
-        "not_examined": head_lines(case.sources),
+        "not_examined": list(dict.fromkeys(reasons(case.sources))),
         "certificates": list(_rows(case, chains)),
     }
     return json.dumps(document, indent=1) + "\n"
