@@ -306,7 +306,7 @@ class Judge:
         if not named and (not slots or link.provider_type != 0):
             links.break_at(
                 "claim",
-                sentence("KEY_PROV_INFO names the {wanted} slot, which is empty", wanted=wanted)
+                sentence("KEY_PROV_INFO names the {wanted} slot, which is empty", wanted=sentence(wanted or ""))
                 if slots
                 else sentence("the key container is empty"),
             )

@@ -32,8 +32,8 @@ VALUES = {"capi", "cng", "tpm", "consumer", "store", "agent", "federation", "ear
 """Kinds of providers, columns and values of conditions, and references."""
 NAMES_THERE = {"frank", "localhost", "office", "on"}
 """Of a user, the address of a service, a role of a machine, and of a machine on a disk (``shared_key.holders``)."""
-FIELDS = {"container", "name", "parameters", "property", "signature", "value"}
-"""Parts of formats, which no Japanese document calls otherwise."""
+FIELDS = {"container", "name", "parameters", "property", "value"}
+"""Of formats, by their names in the parsers: 「property value」."""
 ANSWERED = ("0x80090016", "0x8009000B", "0x8009030D", "event 1057", "Schannel 36870", "0xC000A002", "0x80070057")
 
 
