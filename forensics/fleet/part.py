@@ -23,7 +23,7 @@ from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
-from forensics.tables.sentences import sentences_to_json
+from forensics.tables.sentences import sentences_in, sentences_to_json
 from forensics.tables.source import SourceEntry
 
 OF_DISK = ColumnSpec("disk", "text", False, "Key of the disk: `disk.disk`")
@@ -140,8 +140,10 @@ def _cells(disk: str, case: CaseTables) -> Iterator[tuple[str, Iterable[Sequence
         yield name, ([getattr(row, spec.name) for spec in specs] for row in rows)
     yield "source", (_source(disk, entry) for entry in case.sources)
     yield "finding", (finding_cells(finding, disk) for finding in case.finding_list)
-    yield "sentence", ([each] for each in sentences_to_json(case.sentences.values()))
-    summary = (replace(row, machine_id=_number(disk, row.machine_id)) for row in disk_rows(case))
+    told = disk_rows(case)
+    sentences = {**case.sentences, **sentences_in(told)}
+    yield "sentence", ([each] for each in sentences_to_json(sentences.values()))
+    summary = (replace(row, machine_id=_number(disk, row.machine_id)) for row in told)
     yield "summary", (row.cells for row in summary)
     ending = (replace(row, machine_id=_number(disk, row.machine_id)) for row in ending_rows(case))
     yield "ending", (row.cells for row in ending)

@@ -173,3 +173,18 @@ def test_a_notebook_shows_the_accounts_and_the_worst_first(fleet: forensics.Flee
 def test_only_a_dataset_is_opened(tmp_path: Path) -> None:
     with pytest.raises(forensics.DatasetError, match="is no dataset of keymortem fleet run"):
         forensics.open_fleet(tmp_path)
+
+
+def test_a_report_is_in_the_language_that_is_spoken(dataset: Dataset) -> None:
+    """Titles of rules, severities, roles, and what breaks when a disk is moved, which the dataset has in English."""
+    report = forensics.fleet_report(forensics.open_fleet(dataset.path))
+    text = forensics.render(report, "text", language="ja")
+    assert "  重大 証明書のキー ファイルがありません [key-file-missing]、コンピューター " in text
+    assert "SQL Server、Web サーバー" in text
+    assert "  その TPM でのみ開けるキー: " in text
+    page = forensics.render(report, "html", language="ja")
+    assert "証明書のキー ファイルがありません" in page
+    assert "Web サーバー" in page
+    english = forensics.render(report, "text")
+    assert "  CRITICAL The key file of a certificate is gone [key-file-missing], " in english
+    assert "SQL Server, web server" in english

@@ -183,7 +183,7 @@ def test_what_a_find_is(run: object, kind: str) -> None:
 def test_a_run_is_watched_from_outside(run: object, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that die, wait or never come to an end leave the input with which they did."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tests.fuzz.engine._STUCK", 3)
+    monkeypatch.setattr("tests.fuzz.engine._STUCK", 60 if kind == "slow" else 3)
     monkeypatch.setattr(Target, "corpus", lambda target: [b"input"])
     seconds = 5 if kind == "memory" else 0.05
     result = Run(Target("none", run, list, seconds=seconds, mib=16), 0.1, "1", False).go()  # type: ignore[arg-type]

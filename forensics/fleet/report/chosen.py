@@ -173,6 +173,14 @@ class Chosen:
         [(down, dead, savable)] = self._connection.execute(query).fetchall()
         return int(down), int(dead), int(savable)
 
+    def sentences(self) -> list[str]:
+        """Return of what texts in the rows were made, each as table sentence has it."""
+        texts = " UNION ALL ".join(
+            f"SELECT unnest({column}) FROM told" for column in ("roles", "blockers", "not_examined")
+        )
+        query = f"SELECT DISTINCT json FROM main.sentence WHERE json_extract_string(json, '$[0]') IN ({texts})"
+        return [json for (json,) in self._connection.execute(query).fetchall()]
+
     def rows(self, most: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield rows by the names of :data:`COLUMNS`, the worst first; only a few of them are in memory.
 

@@ -82,7 +82,7 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
             "across": words.across(report),
             "selection": words.selection(report),
             "failed": report.failed,
-            "causes": [(cause, words.cause(cause)) for cause in report.causes],
+            "causes": [(cause, words.rule_title(cause), words.cause(cause)) for cause in report.causes],
             "blocked": report.blocked,
             "clones": [(group, t(words.RELATIONS.get(group.relation, group.relation))) for group in report.clones],
             "keys": [(key, words.key_of_several(key)) for key in report.keys_of_several],

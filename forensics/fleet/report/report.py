@@ -12,7 +12,9 @@ from forensics.fleet.across_rows import was_asked
 from forensics.fleet.fleet import Fleet, open_fleet
 from forensics.fleet.report.chosen import Chosen, Filters
 from forensics.fleet.report.groups import Accounts, Blocked, Cause, Ends, Failed, Groups, KeyOfSeveral, Month, Shared
+from forensics.language import Sentence, speaking, spoken_language
 from forensics.report.result import Result
+from forensics.tables.sentences import sentences_from_json
 
 FORMATS = ("text", "html", "csv", "json", "xlsx")
 
@@ -165,8 +167,13 @@ class FleetReport(Result):
     def _render(self, format: str, width: int | None) -> str:
         if format not in ("text", "html", "csv", "json"):
             raise ValueError("an xlsx file is no text: write it to a file")
-        with self.fleet.reading():
+        language = spoken_language()
+        with self.fleet.reading(), speaking(language, self._sentences() if language != "en" else None):
             return self._text(format, width)
+
+    def _sentences(self) -> dict[str, Sentence]:
+        """Return the texts in its rows that can be told in another language, by what they are in English."""
+        return sentences_from_json(self._chosen.sentences())
 
     def _text(self, format: str, width: int | None) -> str:
         if format == "text":

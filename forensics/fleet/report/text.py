@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from forensics.fleet.report import words
 from forensics.fleet.report.report import FleetReport
-from forensics.language import _, _n, told
+from forensics.language import _, _n, listed, told
 from forensics.report.disk_table.row import DiskRow, DiskState
 from forensics.report.disk_table.text import LEGEND, table_lines
 from forensics.report.findings import LONGEST_LINE
@@ -64,14 +64,14 @@ def _lines(report: FleetReport, width: int | None) -> Iterator[str]:
         for cause in report.causes:
             names = words.named(cause.named, cause.machines, MOST_NAMED)
             where = words.cause(cause) + (f": {names}" if names else "")
-            severity = _(cause.severity.upper())
-            yield from folded(f"{severity} {cause.title} [{cause.rule}], {where}", "  ")
+            severity = _(cause.severity).upper()
+            yield from folded(listed([f"{severity} {words.rule_title(cause)} [{cause.rule}]", where]), "  ")
     if report.blocked:
         yield ""
         yield from folded(_("BEFORE A MIGRATION: what breaks when a disk is moved to another host, or cloned"))
         for blocked in report.blocked:
             names = words.named(blocked.named, blocked.count, MOST_NAMED)
-            yield from folded(f"{told(blocked.title)}: {blocked.count}: {names}", "  ")
+            yield from folded(f"{_(blocked.title)}: {blocked.count}: {names}", "  ")
     if report.clones:
         yield ""
         yield _("WHO SHARES AN IDENTITY")
@@ -127,8 +127,8 @@ def _row(row: dict[str, Any]) -> DiskRow:
         dead=row["dead"] or 0,
         savable=row["savable"] or 0,
         next_end=row["next_end"],
-        blockers=row["blockers"],
-        not_examined=words.reasons(row),
+        blockers=list(map(told, row["blockers"])),
+        not_examined=list(map(told, words.reasons(row))),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
+from forensics.engine.loader import load_packs
 from forensics.fleet.report.groups import Accounts, Cause, Ends, KeyOfSeveral, Month
 from forensics.fleet.report.report import FleetReport
-from forensics.language import _, _n, listed, message, told
+from forensics.language import _, _n, listed, message, spoken_language, told
 from forensics.report.facts import day
 
 STATES = {
@@ -151,6 +153,20 @@ def cause(one: Cause) -> str:
     if one.undecided:
         parts.append(_n("undecided on {count} more", "undecided on {count} more", one.undecided))
     return listed(parts)
+
+
+def rule_title(one: Cause) -> str:
+    """Return what a rule finds, in the spoken language where that is known."""
+    return _rule_titles(spoken_language()).get(one.rule, one.title)
+
+
+@cache
+def _rule_titles(language: str) -> dict[str, str]:
+    """Return the titles of the built-in rules in another language than English, by their ids."""
+    if language == "en":
+        return {}
+    rules = load_packs(language=language).rules
+    return {str(r.id): str(r.translations[language].title) for r in rules if language in r.translations}
 
 
 def month(one: Month) -> str:

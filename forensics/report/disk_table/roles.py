@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from forensics.case_tables import CaseTables
-from forensics.language import joined, sentence
+from forensics.language import joined, sentence, told
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.use import CertificateUseRow
 
@@ -94,4 +94,4 @@ def _told(machine: MachineRow, sure: set[str], likely: set[str]) -> list[str]:
 
 def short_roles(roles: Sequence[str]) -> str:
     """Return roles for a narrow column."""
-    return joined((SHORT.get(role.removesuffix(" (likely)"), role) for role in roles), ", ")
+    return joined((SHORT.get(role.removesuffix(" (likely)"), told(role)) for role in roles), ", ")
