@@ -19,7 +19,9 @@ from forensics.report.runbook.script_texts import script_texts
 from tests.examined import examined
 from tests.first_screens import COLUMNS
 from tests.japanese import KEPT, TEXTS, english_words, explained, of_image, rendered, translated
+from tests.language.translations import translated as translated_messages
 from tests.ordinary import ROLES, Role, of_role
+from tests.paths import PROJECT
 from tests.test_images import NAMES
 
 COMMANDS = {"keymortem", "recover", "explain", "examine", "json", "certlm", "certutil", "takeown"}
@@ -136,3 +138,11 @@ def test_rules_are_listed_and_shown_in_japanese() -> None:
         "  すべて",
         "    証明書がキーを参照している: this.thumbprint IS NOT NULL AND this.provider_kind IS NOT NULL",
     ]
+
+
+def test_the_first_steps_name_the_lines_of_the_screen_as_it_has_them() -> None:
+    page = (PROJECT / "docs" / "start.ja.md").read_text(encoding="utf-8")
+    named = [name for cell in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for name in re.findall("`(.*?)`", cell)]
+    assert len(named) == 7
+    said = "\n".join([rendered(of_image("sample"), "screen"), *translated_messages().values()])
+    assert [name for name in named if name not in said] == []
