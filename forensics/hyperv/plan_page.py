@@ -11,9 +11,8 @@ from forensics.hyperv.plan_steps import Step, steps
 from forensics.hyperv.plan_text import PlanText, cell_of, grouped
 from forensics.hyperv.plan_words import new_host
 from forensics.hyperv.transfers import Transfer
-from forensics.language import message, spoken_language, standing
+from forensics.language import _, listed, message, standing, told
 from forensics.report.facts import day
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import passages
 from forensics.report.html.page import fill_page
 from forensics.report.html.tables import Cell, TableView
@@ -42,21 +41,20 @@ def render_migration_page(plan: MigrationPlan) -> str:
     Returns:
         The page; every text from the disks is escaped and made plain.
     """
-    t, text = Catalogue(spoken_language()), PlanText(plan, None)
+    text = PlanText(plan, None)
     return fill_page(
         "migration.html.j2",
-        t,
         {
             "version": __version__,
             "as_of": day(plan.as_of),
             "title": text.title(),
             "target": text.target,
-            "not_examined": [t.sentence(sentence) for sentence in plan.not_examined],
+            "not_examined": [told(sentence) for sentence in plan.not_examined],
             "summary": list(text.summary()),
             "steps": [_step(step) for step in steps(plan)],
-            "machines": _machines(plan, t),
-            "certificates": _certificates(plan, t),
-            "reasons": list(_reasons(text, t)),
+            "machines": _machines(plan),
+            "certificates": _certificates(plan),
+            "reasons": list(_reasons(text)),
         },
         scripts=("lists.js",),
     )
@@ -71,59 +69,59 @@ def _step(step: Step) -> dict[str, Any]:
     }
 
 
-def _machines(plan: MigrationPlan, t: Catalogue) -> TableView | None:
+def _machines(plan: MigrationPlan) -> TableView | None:
     if not plan.vms:
         return None
-    columns = [t("Virtual machine"), *(t(operation) for operation in OPERATIONS[:5])]
-    view = TableView("machines", t("What works on {host} as it is", host=new_host(plan)), columns)
+    columns = [_("Virtual machine"), *(_(operation) for operation in OPERATIONS[:5])]
+    view = TableView("machines", _("What works on {host} as it is", host=new_host(plan)), columns)
     view.choice_column = 1
     for vm in plan.vms:
-        told = [cell_of(vm, index) for index in range(5)]
+        words = [cell_of(vm, index) for index in range(5)]
         view.rows.append(
             [
-                Cell(t.sentence(vm.name), "name"),
-                *(Cell(t(word), f"state-{_KINDS.get(word, 'undecided')}") for word in told),
+                Cell(told(vm.name), "name"),
+                *(Cell(_(word), f"state-{_KINDS.get(word, 'undecided')}") for word in words),
             ]
         )
     return view
 
 
-def _certificates(plan: MigrationPlan, t: Catalogue) -> TableView | None:
+def _certificates(plan: MigrationPlan) -> TableView | None:
     if not plan.transfers:
         return None
     columns = ["Certificate", "Guardian", "Valid until", "On the source", "Exportable", "On the target", "Needed by"]
-    view = TableView("certificates", t("Certificates to be carried with their private keys"), [t(c) for c in columns])
+    view = TableView("certificates", _("Certificates to be carried with their private keys"), [_(c) for c in columns])
     view.choice_column = 3
-    view.rows = [_certificate(transfer, t) for transfer in plan.transfers]
+    view.rows = [_certificate(transfer) for transfer in plan.transfers]
     return view
 
 
-def _certificate(transfer: Transfer, t: Catalogue) -> list[Cell]:
+def _certificate(transfer: Transfer) -> list[Cell]:
     return [
-        Cell(t(transfer.role), "name", below=transfer.thumbprint),
-        Cell(t.join(filter(None, (transfer.guardian, transfer.host)))),
+        Cell(_(transfer.role), "name", below=transfer.thumbprint),
+        Cell(listed(filter(None, (transfer.guardian, transfer.host)))),
         Cell(day(transfer.not_after) if transfer.not_after else "", "date"),
-        Cell(t(_HAS[transfer.on_source]), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
-        Cell(t(transfer.exportable or "unknown")),
-        Cell(t(_HAS[transfer.on_target]), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
-        Cell(t.join(map(t.sentence, transfer.needed_by)), "told"),
+        Cell(_(_HAS[transfer.on_source]), f"state-{_ON_SOURCE.get(transfer.on_source, 'undecided')}"),
+        Cell(_(transfer.exportable or "unknown")),
+        Cell(_(_HAS[transfer.on_target]), f"state-{_ON_SOURCE.get(transfer.on_target, 'undecided')}"),
+        Cell(listed(map(told, transfer.needed_by)), "told"),
     ]
 
 
-def _reasons(text: PlanText, t: Catalogue) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
+def _reasons(text: PlanText) -> Iterator[tuple[list[str], list[tuple[str, str, str, str, str]]]]:
     """Yield machines of which the same is to be said; of operations result, colour, why, and how that is known."""
     for names, answers in text.alike():
         yield (
-            list(map(t.sentence, names)),
-            [_answer(t.join(t(a.operation) for a in group), group[0], t) for group in grouped(answers)],
+            list(map(told, names)),
+            [_answer(listed(_(a.operation) for a in group), group[0]) for group in grouped(answers)],
         )
     yield (
-        [t("A new virtual machine with a virtual TPM on {host}", host=text.target)],
-        [_answer(t("enable"), text.plan.new_vm, t)],
+        [_("A new virtual machine with a virtual TPM on {host}", host=text.target)],
+        [_answer(_("enable"), text.plan.new_vm)],
     )
 
 
-def _answer(operations: str, answer: Answer, t: Catalogue) -> tuple[str, str, str, str, str]:
-    known = "" if answer.result == "unknown" else f"{t(answer.certainty)}: {t.sentence(answer.source)}"
+def _answer(operations: str, answer: Answer) -> tuple[str, str, str, str, str]:
+    known = "" if answer.result == "unknown" else f"{_(answer.certainty)}: {told(answer.source)}"
     kind = _KINDS.get(answer.result, "undecided")
-    return operations, t(answer.result), kind, t.sentence(standing(answer.because)), known
+    return operations, _(answer.result), kind, told(standing(answer.because)), known

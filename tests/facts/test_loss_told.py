@@ -11,7 +11,7 @@ import pytest
 from forensics.engine.forms import WORDINGS, formed
 from forensics.facts.loss_told import loss_told, with_loss_told
 from forensics.language import speaking
-from forensics.report.html.catalogue import Catalogue
+from forensics.language import told as say
 from forensics.report.key_history import loss_beside
 from forensics.tables.history import WITNESSES, HistoryWitness
 from tests.hand_made import chain
@@ -90,7 +90,7 @@ def test_each_witness_has_its_japanese_name_in_rules_and_on_the_page(name: Histo
     assert told is not None
     said = formed(told, "words", "lost_told", WORDINGS["ja"])
     with speaking("ja"):
-        assert f"({Catalogue('ja').sentence(WITNESSES[name])})" in said
+        assert f"({say(WITNESSES[name])})" in said
     assert not re.search(r"[a-z]{4}", said.replace("Windows", ""))
 
 

@@ -12,7 +12,7 @@ import click
 import forensics
 
 HOME = Path(forensics.__file__).parent
-SAID = frozenset({"_", "t", "message", "sentence"})
+SAID = frozenset({"_", "message", "sentence"})
 COUNTED = frozenset({"_n", "sentence_n"})
 _IN_TEMPLATES = re.compile(r"\bt\('((?:[^'\\]|\\.)*)'")
 

@@ -10,9 +10,8 @@ from markupsafe import Markup
 
 from forensics.fleet.report import words
 from forensics.fleet.report.report import FleetReport
-from forensics.language import spoken_language
+from forensics.language import _, listed, told
 from forensics.report.facts import day
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.packed import LONGEST, data_of
 from forensics.report.html.page import fill_page
 from forensics.tables.finding import SEVERITIES
@@ -67,16 +66,14 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
         report: The report.
         page_of: Returns where the page of a disk lies beside this one, by its key; None where it has none.
     """
-    t = Catalogue(spoken_language())
-    data, left_out = _data(report, page_of, t)
+    data, left_out = _data(report, page_of)
     return fill_page(
         "fleet.html.j2",
-        t,
         {
             "title": words.title(report),
             "version": __version__,
             "accounted": words.accounted(report.accounts),
-            "figures": _figures(report, t),
+            "figures": _figures(report),
             "stopped": list(words.stopped(report)),
             "lacking": list(words.lacking(report.accounts)),
             "across": words.across(report),
@@ -84,15 +81,15 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
             "failed": report.failed,
             "causes": [(cause, words.rule_title(cause), words.cause(cause)) for cause in report.causes],
             "blocked": report.blocked,
-            "clones": [(group, t(words.RELATIONS.get(group.relation, group.relation))) for group in report.clones],
+            "clones": [(group, _(words.RELATIONS.get(group.relation, group.relation))) for group in report.clones],
             "keys": [(key, words.key_of_several(key)) for key in report.keys_of_several],
             "months": [(month, words.month(month), list(map(words.end, month.first))) for month in report.calendar][
                 :MOST_MONTHS
             ],
             "more_months": max(0, len(report.calendar) - MOST_MONTHS),
             "many": [(end, words.end(end)) for end in report.used_by_many],
-            "headings": [t(title) for title in _COLUMNS],
-            "worst": [_plain(row, t) for row in report.rows(MOST_WITHOUT_SCRIPT)],
+            "headings": [_(title) for title in _COLUMNS],
+            "worst": [_plain(row) for row in report.rows(MOST_WITHOUT_SCRIPT)],
             "count": report.count,
             "left_out": left_out,
             "data": data,
@@ -102,16 +99,16 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
     )
 
 
-def _figures(report: FleetReport, t: Catalogue) -> list[tuple[int, str, str]]:
+def _figures(report: FleetReport) -> list[tuple[int, str, str]]:
     """Return the numbers worth a glance: how many, of what, and how they are coloured."""
     [down, dead, savable] = report.totals()
     return [
-        (report.accounts.machines, t("machines examined"), "none"),
-        (len(report.failed), t("inputs or pieces not examined"), "warn"),
-        (down, t("machines with services down"), "bad"),
-        (dead, t("dead keys"), "bad"),
-        (savable, t("keys that can be saved"), "good"),
-        (sum(group.count for group in report.clones if group.relation == "clone"), t("clones of one identity"), "warn"),
+        (report.accounts.machines, _("machines examined"), "none"),
+        (len(report.failed), _("inputs or pieces not examined"), "warn"),
+        (down, _("machines with services down"), "bad"),
+        (dead, _("dead keys"), "bad"),
+        (savable, _("keys that can be saved"), "good"),
+        (sum(group.count for group in report.clones if group.relation == "clone"), _("clones of one identity"), "warn"),
     ]
 
 
@@ -133,14 +130,14 @@ class _Words:
         return [self(text) for text in texts[:MOST_OF_A_LIST]]
 
 
-def _data(report: FleetReport, page_of: Link, t: Catalogue) -> tuple[Markup, int]:
+def _data(report: FleetReport, page_of: Link) -> tuple[Markup, int]:
     """Return the rows as JSON, and how many had no room."""
     known, used = _Words(), 0
     rows: list[str] = []
     known("")
     source = report.rows()
     for row in source:
-        rows.append(json.dumps(_cells(row, known, page_of, t), separators=(",", ":")))
+        rows.append(json.dumps(_cells(row, known, page_of), separators=(",", ":")))
         used += len(rows[-1]) + 1
         if used + known.size > MOST_BYTES:
             break
@@ -148,23 +145,23 @@ def _data(report: FleetReport, page_of: Link, t: Catalogue) -> tuple[Markup, int
     head = data_of(
         {
             "words": list(known.known),
-            "states": {state: t(told) for state, told in words.STATES.items()},
+            "states": {state: _(told) for state, told in words.STATES.items()},
             "severities": SEVERITIES,
-            "severityWords": [t(name) for name in SEVERITIES],
-            "texts": {name: t(text) for name, text in TEXTS.items()} | {"between": t.join(("", ""))},
+            "severityWords": [_(name) for name in SEVERITIES],
+            "texts": {name: _(text) for name, text in TEXTS.items()} | {"between": listed(("", ""))},
         }
     )
     return Markup(f'{head[:-1]},"rows":[{",".join(rows)}]}}'), left_out
 
 
-def _cells(row: dict[str, Any], known: _Words, page_of: Link, t: Catalogue) -> list[Any]:
+def _cells(row: dict[str, Any], known: _Words, page_of: Link) -> list[Any]:
     """Return what the script knows a row by; ``fleet.js`` names the places."""
     return [
         row["disk"][:12],
         list(words.STATES).index(row["state"]) if row["state"] in words.STATES else -1,
         known(words.source(row)),
         known(row["machine"]),
-        known.each([t.sentence(role) for role in row["roles"]]),
+        known.each([told(role) for role in row["roles"]]),
         [len(row["down"]), *known.each(row["down"])],
         _number(row["dead"]),
         _number(row["missed"]),
@@ -173,9 +170,9 @@ def _cells(row: dict[str, Any], known: _Words, page_of: Link, t: Catalogue) -> l
         known(day(row["next_end"])) if row["next_end"] else 0,
         known(row["next_end_of"]),
         int(bool(row["next_end_in_use"])),
-        [len(row["blockers"]), *known.each([t.sentence(blocker) for blocker in row["blockers"]])],
+        [len(row["blockers"]), *known.each([told(blocker) for blocker in row["blockers"]])],
         known.each(row["blocker_kinds"]),
-        [len(row["not_examined"]), *known.each([t.sentence(reason) for reason in words.reasons(row)])],
+        [len(row["not_examined"]), *known.each([told(reason) for reason in words.reasons(row)])],
         SEVERITIES.index(row["worst"]) if row["worst"] else -1,
         known.each(row["rules"]),
         known(row["product"]),
@@ -188,19 +185,19 @@ def _number(value: int | None) -> int:
     return -1 if value is None else value
 
 
-def _plain(row: dict[str, Any], t: Catalogue) -> list[str]:
+def _plain(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row of the table without script."""
     ends = f"{day(row['next_end'])} {row['next_end_of'] or ''}" if row["next_end"] else "–"
     counts = ["–" if row[name] is None else str(row[name]) for name in ("dead", "savable")]
     down = f"{len(row['down'])}: {', '.join(row['down'][:MOST_OF_A_LIST])}" if row["down"] else "0"
     return [
-        t(words.STATES.get(row["state"], row["state"])),
+        _(words.STATES.get(row["state"], row["state"])),
         words.source(row),
         row["machine"] or "–",
-        "; ".join(map(t.sentence, words.reasons(row))),
-        t.join(map(t.sentence, row["roles"])),
+        "; ".join(map(told, words.reasons(row))),
+        listed(map(told, row["roles"])),
         "–" if row["dead"] is None else down,
         *counts,
         ends,
-        "; ".join(map(t.sentence, row["blockers"])),
+        "; ".join(map(told, row["blockers"])),
     ]

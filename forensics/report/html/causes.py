@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from forensics.case_tables import CaseTables
+from forensics.language import told
 from forensics.late_methods import dataclass
 from forensics.report.facts import label
 from forensics.report.findings import FindingIndex
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, Told
 from forensics.report.reason import reason_of
 from forensics.report.triage import Triage
@@ -88,11 +88,10 @@ class Causes:
         case: The case; its findings are in the reader's language.
         chains: The chains as they are drawn.
         sorted_chains: The same by what a reader asks for first.
-        t: The language.
     """
 
-    def __init__(self, case: CaseTables, chains: ChainViews, sorted_chains: Triage, t: Catalogue) -> None:
-        self.case, self.chains, self.t = case, chains, t
+    def __init__(self, case: CaseTables, chains: ChainViews, sorted_chains: Triage) -> None:
+        self.case, self.chains = case, chains
         self.index = FindingIndex(case)
         self.triage = sorted_chains
         self._several = len(case.rows("machine")) > 1
@@ -204,7 +203,7 @@ class Causes:
             yield Cause(
                 anchor="",
                 severity=severity,
-                title=self.t.sentence(reason).rstrip(".。"),
+                title=told(reason).rstrip(".。"),
                 machine=self.chains.facts.machine_name(machine_id) if self._several else "",
                 subjects=subjects[:MOST_SUBJECTS],
                 more_subjects=max(0, len(subjects) - MOST_SUBJECTS),

@@ -9,11 +9,10 @@ from typing import Any
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
-from forensics.language import message
+from forensics.language import _, message, told
 from forensics.late_methods import dataclass
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.packed import packed
 from forensics.report.reason import reason_of
 from forensics.tables.key_chain import KeyChainRow
@@ -139,12 +138,10 @@ class ChainGroup:
     Attributes:
         name: One of :data:`GROUPS`.
         views: All of them.
-        t: The language.
     """
 
     name: str
     views: Sequence[ChainView]
-    t: Catalogue
 
     @property
     def drawn(self) -> Sequence[ChainView]:
@@ -154,7 +151,7 @@ class ChainGroup:
     @property
     def packed(self) -> Markup:
         """The others, as ``report.js`` draws them; empty where there are none."""
-        return packed([_as_data(view, self.t) for view in self.views[DRAWN:]]) if self.views[DRAWN:] else Markup()
+        return packed([_as_data(view) for view in self.views[DRAWN:]]) if self.views[DRAWN:] else Markup()
 
 
 class ChainViews:
@@ -162,12 +159,10 @@ class ChainViews:
 
     Args:
         case: The case.
-        t: The language.
     """
 
-    def __init__(self, case: CaseTables, t: Catalogue) -> None:
+    def __init__(self, case: CaseTables) -> None:
         self.case = case
-        self.t = t
         self.facts = Facts(case)
         self._names = {(u.machine_id, u.sid): u.name for u in case.rows("user") if u.name}
         self._several = len(case.rows("machine")) > 1
@@ -200,37 +195,36 @@ class ChainViews:
     def grouped(self) -> list[ChainGroup]:
         """Return the groups that are not empty."""
         groups = {name: [view for view in self.all if view.group == name] for name in GROUPS}
-        return [ChainGroup(name, views, self.t) for name, views in groups.items() if views]
+        return [ChainGroup(name, views) for name, views in groups.items() if views]
 
     def store(self, chain: KeyChainRow) -> str:
         """Say in which store of whom a certificate lies."""
         if chain.thumbprint is None:
-            return self.t("no certificate names this key")
+            return _("no certificate names this key")
         scope = chain.store_scope or ""
         if scope in ("machine", "enterprise", "policy"):
-            whose = self.t({"machine": "computer", "enterprise": "enterprise", "policy": "set by policy"}[scope])
+            whose = _({"machine": "computer", "enterprise": "enterprise", "policy": "set by policy"}[scope])
         else:
-            owner = self._names.get((chain.machine_id, chain.owner_sid)) or chain.owner_sid or self.t("unknown")
-            whose = self.t("service {name}" if scope == "service" else "user {name}", name=owner)
-        return self.t("store {store} ({whose})", store=chain.store or "?", whose=whose)
+            owner = self._names.get((chain.machine_id, chain.owner_sid)) or chain.owner_sid or _("unknown")
+            whose = _("service {name}" if scope == "service" else "user {name}", name=owner)
+        return _("store {store} ({whose})", store=chain.store or "?", whose=whose)
 
     def validity(self, chain: KeyChainRow) -> str:
         """Say until when a certificate is valid."""
         if chain.is_request:
             return ""
         if chain.not_after is None:
-            return "" if chain.thumbprint is None else self.t("last day not read")
+            return "" if chain.thumbprint is None else _("last day not read")
         if self.is_expired(chain):
-            return self.t("expired {date}", date=day(chain.not_after))
-        return self.t("until {date}, {days} days", date=day(chain.not_after), days=days_left(chain, self.case.as_of))
+            return _("expired {date}", date=day(chain.not_after))
+        return _("until {date}, {days} days", date=day(chain.not_after), days=days_left(chain, self.case.as_of))
 
     def is_expired(self, chain: KeyChainRow) -> bool:
         """Tell whether a certificate's last day is past."""
         return chain.ends is not None and chain.ends < self.case.as_of
 
     def _view(self, chain: KeyChainRow, number: int) -> ChainView:
-        t = self.t
-        recoverable = {True: t("yes"), False: t("no"), None: ""}[chain.recoverable]
+        recoverable = {True: _("yes"), False: _("no"), None: ""}[chain.recoverable]
         found = self.facts.found_in(chain) if chain.recoverable_from != chain.key_file_path else None
         return ChainView(
             anchor=f"c{number}",
@@ -241,10 +235,10 @@ class ChainViews:
             is_expired=self.is_expired(chain),
             thumbprint=chain.thumbprint or "",
             machine=self.facts.machine_name(chain.machine_id) if self._several else "",
-            why=t.sentence(reason_of(chain, self.facts)),
+            why=told(reason_of(chain, self.facts)),
             recoverable=recoverable,
             found_in=found or "",
-            known_by=t(_KNOWN_BY[chain.known_by]),
+            known_by=_(_KNOWN_BY[chain.known_by]),
             links=_without_repetition(self._links(chain)),
         )
 
@@ -267,16 +261,16 @@ class ChainViews:
 
     def _certificate(self, chain: KeyChainRow, row: Row | None) -> LinkView:
         state = "warn" if self.is_expired(chain) else "good"
-        value = self.t("expired") if state == "warn" else self.t("valid") if chain.not_after else self.t("not read")
+        value = _("expired") if state == "warn" else _("valid") if chain.not_after else _("not read")
         detail = f"{day(chain.not_before)} – {day(chain.not_after)}"
         return self._made("certificate", value, state, detail, row or chain)
 
     def _claim(self, chain: KeyChainRow, claim: Link, provider: Link) -> LinkView:
         broken = chain.broken_at in ("claim", "provider")
         if chain.broken_at == "provider":
-            value = self.t("provider not installed")
+            value = _("provider not installed")
         elif broken and claim.value == "names a key":
-            value = self.t("leads nowhere")
+            value = _("leads nowhere")
         else:
             value = self._word(claim.value)
         state = "broken" if broken else _state(claim.value)
@@ -286,11 +280,11 @@ class ChainViews:
     def _blob(self, chain: KeyChainRow, key_file: Row | None) -> LinkView:
         if chain.master_key_guid:
             flags = getattr(key_file, "blob_flags", None)
-            detail = self.t("names master key {guid}", guid=chain.master_key_guid)
+            detail = _("names master key {guid}", guid=chain.master_key_guid)
             detail += f", flags {flags:#x}" if flags is not None else ""
-            return self._made("blob", self.t("there"), "good", detail, key_file)
+            return self._made("blob", _("there"), "good", detail, key_file)
         none = chain.key_file == "not_applicable" or chain.private_key == "sealed_tpm"
-        value = self.t("none on a disk") if none else self.t("not examined")
+        value = _("none on a disk") if none else _("not examined")
         return self._made("blob", value, "none" if none else "unknown", "", key_file)
 
     def _secret(self, chain: KeyChainRow, link: Link) -> LinkView:
@@ -302,9 +296,7 @@ class ChainViews:
     def _service(self, chain: KeyChainRow, link: Link) -> LinkView:
         start = link.value.removeprefix("KeyIso ")
         state = "unknown" if start == "not examined" else "bad" if start == "disabled" else "good"
-        return self._made(
-            "service", self.t(start), self._broken(chain, "service", state), self.t(link.detail), link.read_from
-        )
+        return self._made("service", _(start), self._broken(chain, "service", state), _(link.detail), link.read_from)
 
     def _link(self, chain: KeyChainRow, link: Link) -> LinkView:
         state = self._broken(chain, link.name, _state(link.value))
@@ -314,26 +306,26 @@ class ChainViews:
         return "broken" if chain.broken_at == name else state
 
     def _word(self, value: str) -> str:
-        return self.t(_WORDS.get(value, value))
+        return _(_WORDS.get(value, value))
 
     def _made(self, name: str, value: str, state: str, detail: str, row: Row | None) -> LinkView:
         time = told_time(row.source_time) if row is not None and row.source_time else ""
         path = row.source_path if row is not None else ""
-        title = self.t(_TITLES[name])
+        title = _(_TITLES[name])
         if path and detail.endswith("\\" + path.replace("/", "\\")):
             detail = ""  # the file that was read, whose path stands there already
-        return LinkView(name, title, value, state, self.t.sentence(detail), path, time)
+        return LinkView(name, title, value, state, told(detail), path, time)
 
 
-def _as_data(view: ChainView, t: Catalogue) -> list[Any]:
+def _as_data(view: ChainView) -> list[Any]:
     """Return a chain as the script knows it, in the words that ``report.html.j2`` puts around its values."""
     is_explained = view.group != "usable"
-    known = t("Known {how}", how=view.known_by)
+    known = _("Known {how}", how=view.known_by)
     if view.recoverable:
-        known += f" · {t('recoverable from this disk: {answer}', answer=view.recoverable)}"
+        known += f" · {_('recoverable from this disk: {answer}', answer=view.recoverable)}"
     links = []
     for link in view.links:
-        written = t(", written {time}", time=link.time) if link.time else ""
+        written = _(", written {time}", time=link.time) if link.time else ""
         where = view.links[link.same - 1].title if link.same else link.path
         links.append([link.state, link.title, link.value, link.detail, where, written, link.same])
     return [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, listed, told
 from forensics.report.disk_table.row import DiskRow
 from forensics.report.disk_table.rows import disk_rows
 from forensics.report.facts import day
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.tables import Cell, TableView
 
 MOST_DISKS = 3_000
@@ -27,30 +27,30 @@ _COLUMNS = (
 )
 
 
-def disk_table(case: CaseTables, t: Catalogue) -> TableView:
+def disk_table(case: CaseTables) -> TableView:
     """Return a row for each disk or machine, the worst first."""
     rows = sorted(disk_rows(case), key=lambda row: row.rank)
-    cells = [_cells(row, t) for row in rows[:MOST_DISKS]]
-    return TableView("disks", t("Disks and machines"), [t(name) for name in _COLUMNS], cells, 0, len(rows) - len(cells))
+    cells = [_cells(row) for row in rows[:MOST_DISKS]]
+    return TableView("disks", _("Disks and machines"), [_(name) for name in _COLUMNS], cells, 0, len(rows) - len(cells))
 
 
-def _cells(row: DiskRow, t: Catalogue) -> list[Cell]:
-    lacks = " ".join(t.sentence(reason) for reason in row.not_examined)
+def _cells(row: DiskRow) -> list[Cell]:
+    lacks = " ".join(told(reason) for reason in row.not_examined)
     head = [
-        Cell(t(STATES[row.state]), "short" if row.state == "examined" else "short state-undecided"),
+        Cell(_(STATES[row.state]), "short" if row.state == "examined" else "short state-undecided"),
         Cell(row.machine or "–", "machine", below=row.source),
         Cell(lacks, "told state-undecided" if lacks else ""),
     ]
     if row.state == "not_examined":
         return [*head, *(Cell("–") for _ in range(6))]
-    more = t(" and {count} more", count=len(row.down) - MOST_NAMED) if len(row.down) > MOST_NAMED else ""
+    more = _(" and {count} more", count=len(row.down) - MOST_NAMED) if len(row.down) > MOST_NAMED else ""
     ends = f"{day(row.next_end)} {row.next_end_of or ''}" if row.next_end else "–"
     return [
         *head,
-        Cell(t.join(t.sentence(role) for role in row.roles), "issuer"),
-        Cell(f"{len(row.down)}: {t.join(row.down[:MOST_NAMED])}{more}", "told state-dead") if row.down else Cell("0"),
+        Cell(listed(told(role) for role in row.roles), "issuer"),
+        Cell(f"{len(row.down)}: {listed(row.down[:MOST_NAMED])}{more}", "told state-dead") if row.down else Cell("0"),
         Cell(str(row.dead), "state-dead" if row.dead else ""),
         Cell(str(row.savable), "state-usable" if row.savable else ""),
         Cell(ends, "told" if row.next_end else ""),
-        Cell("; ".join(t.sentence(blocker) for blocker in row.blockers), "told" if row.blockers else ""),
+        Cell("; ".join(told(blocker) for blocker in row.blockers), "told" if row.blockers else ""),
     ]

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from forensics.case_tables import CaseTables
-from forensics.language import _, message
+from forensics.language import _, listed, message, told
 from forensics.late_methods import dataclass
 from forensics.report.first_screen.entries import Entry, Section
 from forensics.report.first_screen.screen import FirstScreen
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import Told
 
 SHOWN = {"services": 5}
@@ -87,40 +86,39 @@ class SectionView:
     more: int
 
 
-def head_sections(case: CaseTables, anchors: Mapping[str, Told], t: Catalogue) -> list[SectionView]:
+def head_sections(case: CaseTables, anchors: Mapping[str, Told]) -> list[SectionView]:
     """Return the sections of the first screen, in its order.
 
     Args:
         case: The case; its findings are in the reader's language.
         anchors: Where the page tells of a finding, by its id.
-        t: The language.
     """
-    return [_section(section, anchors, t) for section in FirstScreen(case).sections]
+    return [_section(section, anchors) for section in FirstScreen(case).sections]
 
 
-def headline(sections: Sequence[SectionView], t: Catalogue) -> str:
+def headline(sections: Sequence[SectionView]) -> str:
     """Say which services are down; empty where none is known to be."""
     down = next((one for one in sections if one.name == "services"), None)
     if down is None:
         return ""
     named = down.first[:MOST_IN_HEADLINE]
-    names = t.join(one.what for one in named)
+    names = listed(one.what for one in named)
     if more := down.count - sum(one.weight for one in named):
-        names += t(" and {count} more", count=more)
+        names += _(" and {count} more", count=more)
     if down.count == 1:
-        return t("1 service is down: {names}.", names=names)
-    return t("{count} services are down: {names}.", count=down.count, names=names)
+        return _("1 service is down: {names}.", names=names)
+    return _("{count} services are down: {names}.", count=down.count, names=names)
 
 
-def _section(section: Section, anchors: Mapping[str, Told], t: Catalogue) -> SectionView:
-    told = section.entries[:MOST_ENTRIES]
-    views = [_entry(entry, anchors, t) for entry in told]
+def _section(section: Section, anchors: Mapping[str, Told]) -> SectionView:
+    entries = section.entries[:MOST_ENTRIES]
+    views = [_entry(entry, anchors) for entry in entries]
     at_once = SHOWN.get(section.name, MOST_SHOWN)
-    more = section.count - sum(entry.weight for entry in told)
-    return SectionView(section.name, t(TITLES[section.name]), section.count, views[:at_once], views[at_once:], more)
+    more = section.count - sum(entry.weight for entry in entries)
+    return SectionView(section.name, _(TITLES[section.name]), section.count, views[:at_once], views[at_once:], more)
 
 
-def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView:
+def _entry(entry: Entry, anchors: Mapping[str, Told]) -> EntryView:
     what = entry.all_names or entry.what
     causes = list(dict.fromkeys(anchors[name] for name in entry.findings if name in anchors))
     anchor = None
@@ -129,11 +127,11 @@ def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView
         what, anchor = what.rsplit(" [", 1)[0], causes.pop().anchor
     view = EntryView(
         severity=entry.severity or "",
-        marks=[t(word) for word in entry.mark.lower().replace("、", ", ").split(", ") if word],
-        what=f"{entry.where}{t.sentence(what)}",
-        since=t.sentence(entry.since),
-        key=t.sentence(entry.key),
-        why=t.sentence(entry.why),
+        marks=[_(word) for word in entry.mark.lower().replace("、", ", ").split(", ") if word],
+        what=f"{entry.where}{told(what)}",
+        since=told(entry.since),
+        key=told(entry.key),
+        why=told(entry.why),
         weight=entry.weight,
         anchor=anchor,
         causes=causes,
@@ -142,7 +140,7 @@ def _entry(entry: Entry, anchors: Mapping[str, Told], t: Catalogue) -> EntryView
     if step is None:
         return view
     if step.is_command:
-        view.before, view.command = t.sentence(step.before), step.text
+        view.before, view.command = told(step.before), step.text
     elif not step.text.endswith(_(ELSEWHERE).removeprefix("{purpose}")):
-        view.advice = t.sentence(step.text)
+        view.advice = told(step.text)
     return view

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, told
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.profiles import computers_of, introduced_profile, is_profile, profile_name
 from forensics.tables.machine import MachineRow
 
@@ -31,28 +31,28 @@ class MachineView:
     place: str
 
 
-def machine_views(case: CaseTables, facts: Facts, t: Catalogue) -> list[MachineView]:
+def machine_views(case: CaseTables, facts: Facts) -> list[MachineView]:
     """Return the installations of a case in its order."""
-    return [_view(machine, facts.place(machine.machine_id), t) for machine in case.rows("machine")]
+    return [_view(machine, facts.place(machine.machine_id)) for machine in case.rows("machine")]
 
 
-def name_of(machine: MachineRow, t: Catalogue) -> str:
+def name_of(machine: MachineRow) -> str:
     """Return what a sentence calls an installation."""
     if is_profile(machine):
-        return t.sentence(profile_name(machine))
-    return machine.computer_name or t("a Windows without a name")
+        return told(profile_name(machine))
+    return machine.computer_name or _("a Windows without a name")
 
 
-def _view(machine: MachineRow, place: str, t: Catalogue) -> MachineView:
+def _view(machine: MachineRow, place: str) -> MachineView:
     if is_profile(machine):
-        called = t.sentence(introduced_profile(machine))
-        return MachineView(name_of(machine, t), called, t.sentence(computers_of(machine)), "", "", place)
-    build = f" {t('build {build}', build=machine.build)}" if machine.build else ""
+        called = told(introduced_profile(machine))
+        return MachineView(name_of(machine), called, told(computers_of(machine)), "", "", place)
+    build = f" {_('build {build}', build=machine.build)}" if machine.build else ""
     update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
     return MachineView(
         machine.computer_name or "",
-        name_of(machine, t),
-        f"{machine.product_name or t('Windows (product name not read)')}{build}{update}",
+        name_of(machine),
+        f"{machine.product_name or _('Windows (product name not read)')}{build}{update}",
         machine.domain_name or "",
         machine.machine_guid or "",
         place,

@@ -14,12 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
-from forensics.language import spoken_language
+from forensics.language import _, listed, spoken_language, told
 from forensics.report.accounted import has_several_disks, not_examined, reasons
 from forensics.report.ending import SOON
 from forensics.report.facts import Facts, day
 from forensics.report.former import former_lines
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.disks import disk_table
@@ -62,55 +61,54 @@ def render_html(case: CaseTables) -> str:
     Returns:
         The page. It runs no script and loads no style but its own, and requests nothing.
     """
-    t, case = Catalogue(spoken_language()), case.present
+    case = case.present
     found = triage(case)
-    chains = ChainViews(case, t)
-    causes = Causes(case, chains, found, t)
-    tables = Tables(case, chains, t)
+    chains = ChainViews(case)
+    causes = Causes(case, chains, found)
+    tables = Tables(case, chains)
     machines = virtual_machines(case)
-    first = head_sections(case, causes.anchors, t)
+    first = head_sections(case, causes.anchors)
     return fill_page(
         "report.html.j2",
-        t,
         {
             "case": case,
             "as_of": day(case.as_of),
-            "headline": headline(first, t),
-            "verdict": sentences(case, found, causes, t),
+            "headline": headline(first),
+            "verdict": sentences(case, found, causes),
             "first": first,
-            "figures": figures(case, found, t),
-            "next": next_to_end(case, chains, t),
+            "figures": figures(case, found),
+            "next": next_to_end(case, chains),
             "ahead": SOON.days,
-            "unanswered": t.sentence(unanswered_line(case)),
+            "unanswered": told(unanswered_line(case)),
             "causes": causes.root,
             "information": causes.information,
             "severities": [name for name in SEVERITIES if name in causes.severities],
             "services": causes.services,
             "chains": chains,
             "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
-            "disks": disk_table(case, t) if has_several_disks(case.sources) else None,
-            "machines": machine_views(case, chains.facts, t),
-            "time": time_view(case, chains, t),
+            "disks": disk_table(case) if has_several_disks(case.sources) else None,
+            "machines": machine_views(case, chains.facts),
+            "time": time_view(case, chains),
             "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],
-            "vms": [(t.sentence(vm_head(vm)), [t.sentence(n) for n in vm_needs(vm, case)], vm) for vm in machines],
+            "vms": [(told(vm_head(vm)), [told(n) for n in vm_needs(vm, case)], vm) for vm in machines],
             "other_vms": without_tpm(case),
             "in_part": _in_part(case),
-            "gaps": gaps_of(case, t),
+            "gaps": gaps_of(case),
             "examined": {
-                "counted": _counted(case, t),
-                "reasons": [*map(t.sentence, former_lines(case)), *reasons(case.sources)],
+                "counted": _counted(case),
+                "reasons": [*map(told, former_lines(case)), *reasons(case.sources)],
             },
         },
         scripts=("lists.js", "report.js", "timeline.js"),
     )
 
 
-def _counted(case: CaseTables, t: Catalogue) -> str:
+def _counted(case: CaseTables) -> str:
     """Say how much of the evidence was examined; empty where there was one piece of it only."""
     counted, left_out = leaves(case.sources), not_examined(case.sources)
     if len(counted) < 2:
         return ""
-    return t("Examined {number} of {total} pieces of evidence", number=len(counted) - len(left_out), total=len(counted))
+    return _("Examined {number} of {total} pieces of evidence", number=len(counted) - len(left_out), total=len(counted))
 
 
 def _in_part(case: CaseTables) -> list[tuple[str, list[str]]]:
@@ -121,7 +119,6 @@ def _in_part(case: CaseTables) -> list[tuple[str, list[str]]]:
 
 def fill_page(
     template: str,
-    t: Catalogue,
     values: Mapping[str, Any],
     scripts: Sequence[str] = (),
     further_style: str | None = None,
@@ -130,7 +127,6 @@ def fill_page(
 
     Args:
         template: Its name.
-        t: The language.
         values: What stands in it.
         scripts: Files of the scripts that the page runs after ``shell.js``, which every page has.
         further_style: File of a style beside that of the report.
@@ -142,7 +138,8 @@ def fill_page(
         "form-action 'none'"
     )
     page = _environment().get_template(template)
-    return page.render(t=t, style=Markup(style), script=Markup(script), policy=policy, **values)
+    words = {"t": _, "told": told, "listed": listed, "language": spoken_language()}
+    return page.render(**words, style=Markup(style), script=Markup(script), policy=policy, **values)
 
 
 def _shown(value: object) -> object:

@@ -10,10 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
-from forensics.language import standing
+from forensics.language import _, standing, told
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
 from forensics.report.html.packed import PAGE, packed
 from forensics.report.uses import account_of
@@ -98,11 +97,10 @@ class Tables:
     Args:
         case: The case.
         chains: The chains as they are drawn, which cells lead to.
-        t: The language.
     """
 
-    def __init__(self, case: CaseTables, chains: ChainViews, t: Catalogue) -> None:
-        self.case, self.chains, self.t = case, chains, t
+    def __init__(self, case: CaseTables, chains: ChainViews) -> None:
+        self.case, self.chains = case, chains
         self.facts: Facts = chains.facts
         self._several = len(case.rows("machine")) > 1
         self._chain_of: dict[tuple[Any, ...], KeyChainRow] = {}
@@ -148,7 +146,7 @@ class Tables:
         self, name: str, title: str, columns: list[str], rows: list[Any], cells: Callable[[Any], Iterable[Cell]]
     ) -> TableView:
         headings = [*(["Machine"] if self._several else []), *columns]
-        view = TableView(name, self.t(title), [self.t(heading) for heading in headings])
+        view = TableView(name, _(title), [_(heading) for heading in headings])
         view.choice_column = int(self._several)
         for row in rows[:MOST]:
             machine = [Cell(self.facts.machine_name(row.machine_id))] if self._several else []
@@ -159,23 +157,23 @@ class Tables:
     def _certificate(self, row: CertificateRow) -> Iterable[Cell]:
         chain = self._chain_of.get(_place(row))
         group = group_of(chain) if chain else ""
-        yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
-        yield Cell(row.subject or self.t("(no subject)"), "name", below=row.thumbprint)
+        yield Cell(_(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
+        yield Cell(row.subject or _("(no subject)"), "name", below=row.thumbprint)
         yield Cell(f"{row.store}, {row.store_scope}")
         yield Cell(_day(row.not_before), "date")
         ended = row.store.upper() != REQUEST and row.not_after is not None and row.not_after < self.case.as_of
         yield Cell(_day(row.not_after), "date state-expired" if ended else "date")
         yield Cell(f"{row.key_algorithm or '?'} {row.key_bits or ''}", "short")
         yield Cell(", ".join(row.uses or ()))
-        yield Cell(self.t("itself") if row.self_signed else row.issuer or "", "issuer")
+        yield Cell(_("itself") if row.self_signed else row.issuer or "", "issuer")
 
     def _use(self, row: CertificateUseRow) -> Iterable[Cell]:
         anchor = self.chains.anchor_of(row.machine_id, row.thumbprint)
-        yield Cell(self.t(OPENS[row.opens]), f"state-{_OPENS_STATES[row.opens]}", anchor)
+        yield Cell(_(OPENS[row.opens]), f"state-{_OPENS_STATES[row.opens]}", anchor)
         yield Cell(row.label or row.consumer, "name")
-        yield Cell(account_of(row) or self.t("unknown"))
-        yield Cell(self.t(row.certainty), "short")
-        yield Cell(self.t.sentence(standing(row.opens_reason)))
+        yield Cell(account_of(row) or _("unknown"))
+        yield Cell(_(row.certainty), "short")
+        yield Cell(told(standing(row.opens_reason)))
         yield Cell(row.thumbprint or "", "code", below=self.facts.path(row.machine_id, row.key_file_path))
 
     def _key(self, row: KeyFileRow) -> Iterable[Cell]:
@@ -183,14 +181,14 @@ class Tables:
         group = (group_of(chain) if chain else "") or ""
         if chain is not None and group == "orphan":
             group = {"usable": "usable", "unusable": "dead"}.get(chain.verdict, "undecided")
-        yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
+        yield Cell(_(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
         yield Cell(row.container or "?", "name", below=self.facts.path(row.machine_id, row.path))
         owner = f" {row.owner_sid}" if row.scope == "user" and row.owner_sid else ""
         yield Cell(f"{row.kind}, {row.scope}{owner}")
         yield Cell(" ".join(str(v) for v in (row.algorithm, row.bits) if v), "short")
         current = {True: "the present one", False: "another", None: "–"}[row.guid_is_current]
-        yield Cell(self.t(current), "state-dead" if row.guid_is_current is False else "")
-        yield Cell(self.t(row.exportable))
+        yield Cell(_(current), "state-dead" if row.guid_is_current is False else "")
+        yield Cell(_(row.exportable))
         yield Cell(_day(row.created), "date")
         yield Cell(row.acl or "", "code")
 
@@ -199,12 +197,12 @@ class Tables:
         word = (row.unlocked_by if row.outcome == "present" else row.outcome).replace("_", " ")
         other = {"unreadable": "dead", "not_examined": "undecided"}
         colour = other.get(row.outcome) or state.get(row.unlocked_by, "usable")
-        yield Cell(self.t(word), f"state-{colour}")
+        yield Cell(_(word), f"state-{colour}")
         yield Cell(row.guid, "code name", below=self.facts.path(row.machine_id, row.path))
         yield Cell(row.owner_sid or "?", "code")
-        yield Cell(self.t(row.half) if row.half else self.t("user's own"))
-        yield Cell(f"{self.t('yes')} ({_day(row.preferred_until)})" if row.preferred else "")
-        yield Cell(self.t({"yes": "sound", "no": "damaged"}.get(row.intact, "unknown")))
+        yield Cell(_(row.half) if row.half else _("user's own"))
+        yield Cell(f"{_('yes')} ({_day(row.preferred_until)})" if row.preferred else "")
+        yield Cell(_({"yes": "sound", "no": "damaged"}.get(row.intact, "unknown")))
         yield Cell(_day(row.created), "date")
         yield Cell(" / ".join(str(v) for v in (row.cipher_algorithm, row.hash_algorithm, row.rounds) if v))
 

@@ -7,8 +7,8 @@ from dataclasses import field
 from datetime import UTC, datetime, timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, told
 from forensics.late_methods import dataclass
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
 from forensics.report.moments import Moment, moments
@@ -100,7 +100,7 @@ class TimeView:
     later: int = 0
 
 
-def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | None:
+def time_view(case: CaseTables, chains: ChainViews) -> TimeView | None:
     """Return the time line, or None where no time was read."""
     entries = moments(case)
     if not entries:
@@ -109,7 +109,7 @@ def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | 
     shown = [e for e in entries if case.as_of - BACK <= e.time <= ahead]
     begin, end = case.as_of - OPENS_BACK, _capped(case.as_of, OPENS_AHEAD)
     first = min([_number(begin), *(_number(e.time) - 90 for e in shown)])
-    lanes = _lanes(case, chains, shown, t)
+    lanes = _lanes(case, chains, shown)
     height = TOP + LANE * len(lanes) + 8
     view = TimeView(
         first,
@@ -118,13 +118,13 @@ def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | 
         _number(end),
         _number(case.as_of),
         _x(_number(case.as_of), _number(begin), _number(end)),
-        _table(case, chains, entries, t),
+        _table(case, chains, entries),
         height,
     )
     places = {key: n for n, key in enumerate(lanes)}
     view.by_machine = _is_by_machine(case)
     view.lanes = [(title, TOP + LANE * n + LANE // 2) for n, title in enumerate(lanes.values())]
-    view.kinds = [(kind, t(LANES[kind])) for kind in LANES if any(e.kind == kind for e in shown)]
+    view.kinds = [(kind, _(LANES[kind])) for kind in LANES if any(e.kind == kind for e in shown)]
     view.years = _years(begin, end, view.begin, view.end)
     drawn = [(places[key], e) for e in shown if (key := _lane_of(e, view.by_machine)) in places]
     view.marks = _marks(drawn, view)
@@ -145,10 +145,10 @@ def _lane_of(entry: Moment, by_machine: bool) -> int | str:
     return entry.machine_id if by_machine else entry.kind
 
 
-def _lanes(case: CaseTables, chains: ChainViews, shown: list[Moment], t: Catalogue) -> dict[int | str, str]:
+def _lanes(case: CaseTables, chains: ChainViews, shown: list[Moment]) -> dict[int | str, str]:
     """Return the titles of the lanes: kinds of one machine, or several machines in the order of the case."""
     if not _is_by_machine(case):
-        return {kind: t(LANES[kind]) for kind in LANES if any(e.kind == kind for e in shown)}
+        return {kind: _(LANES[kind]) for kind in LANES if any(e.kind == kind for e in shown)}
     counts = Counter(entry.machine_id for entry in shown)
     told = {number for number, _ in counts.most_common(MOST_LANES)}
     return {
@@ -188,23 +188,23 @@ def _marks(entries: list[tuple[int, Moment]], view: TimeView) -> list[Mark]:
     return marks
 
 
-def _table(case: CaseTables, chains: ChainViews, entries: list[Moment], t: Catalogue) -> TableView:
+def _table(case: CaseTables, chains: ChainViews, entries: list[Moment]) -> TableView:
     several = len(case.rows("machine")) > 1
     headings = ["Time (UTC)", "Kind", "What", *(["Machine"] if several else []), "Read in"]
-    titles = [t(heading) for heading in headings]
+    titles = [_(heading) for heading in headings]
     titles[0] = titles[0].replace("UTC", zone_name())
-    view = TableView("events", t("All times as a table"), titles)
+    view = TableView("events", _("All times as a table"), titles)
     view.choice_column = 1
     for entry in entries[:MOST]:
-        local = f" {t('(clock of the machine)')}" if entry.is_local else ""
+        local = f" {_('(clock of the machine)')}" if entry.is_local else ""
         machine = [Cell(chains.facts.machine_name(entry.machine_id))] if several else []
         anchor = chains.anchor_of(entry.machine_id, entry.subject) if entry.subject else None
         shown = entry.time if entry.is_local else in_zone(entry.time)
         time = str(shown.replace(microsecond=0, tzinfo=None)).removesuffix(" 00:00:00")
         cells = [
             Cell(time + local, "" if local else "date"),
-            Cell(t(LANES[entry.kind])),
-            Cell(t.sentence(entry.text), "name", anchor),
+            Cell(_(LANES[entry.kind])),
+            Cell(told(entry.text), "name", anchor),
         ]
         # Where a certificate or key was read stands at its chain; its dates would only repeat that.
         path = "" if anchor and entry.kind in ("certificate", "expiry", "key") else entry.source_path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.language import _, listed, told
 from forensics.late_methods import dataclass
 from forensics.report.ending import SOON, ending
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.former import NOTHING_OF_TODAY, is_former_only
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.machines import name_of
@@ -40,49 +40,49 @@ class Figure:
     target: str
 
 
-def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str, str]:
+def sentences(case: CaseTables, found: Triage, causes: Causes) -> tuple[str, str, str]:
     """Say how many keys are dead and why, what expires next, and why keys are undecided for want of evidence."""
     lack = lack_of_evidence(case, found.in_force(found.unknown), Facts(case))
-    why = t.sentence(lack.further)
+    why = told(lack.further)
     if lack.keys:
-        commonest = t("The commonest reason ({count}): {reason}", count=lack.alike, reason=t.sentence(lack.reason))
+        commonest = _("The commonest reason ({count}): {reason}", count=lack.alike, reason=told(lack.reason))
         why = f"{commonest} {why}".rstrip()
-    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if found.judged else ""
+    return _keys(case, found, causes, lack), _expiry(case, found), why if found.judged else ""
 
 
-def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalogue) -> str:
+def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack) -> str:
     total = found.keys
     if case.is_empty:
-        return t("Nothing could be examined.")
+        return _("Nothing could be examined.")
     if is_former_only(case):
-        return t.sentence(NOTHING_OF_TODAY)
+        return told(NOTHING_OF_TODAY)
     if not case.rows("machine"):
-        return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
+        return _("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not found.judged:
-        return t.sentence(no_certificate(case))
-    names = [name_of(machine, t) for machine in case.rows("machine")]
-    where = t.join([sanitise(name) for name in names[:MOST_MACHINES]]) + (" …" if len(names) > MOST_MACHINES else "")
+        return told(no_certificate(case))
+    names = [name_of(machine) for machine in case.rows("machine")]
+    where = listed([sanitise(name) for name in names[:MOST_MACHINES]]) + (" …" if len(names) > MOST_MACHINES else "")
     broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
-    undecided = t("; {count} undecided", count=len(unknown)) if unknown else ""
+    undecided = _("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:
-        undecided = t(
+        undecided = _(
             "; {count} undecided, {lacking} of them because evidence was not read, is not whole or does not tell",
             count=len(unknown),
             lacking=lack.keys,
         )
     if not broken:
-        return t(
+        return _(
             "None of {total} private keys of {where} is known to be broken{undecided}.",
             total=total,
             where=where,
             undecided=undecided,
         )
     facts = Facts(case)
-    reasons = (t.sentence(reason_of(chain, facts)).rstrip(".。") for chain in broken)
+    reasons = (told(reason_of(chain, facts)).rstrip(".。") for chain in broken)
     titles = causes.deadly() or list(dict.fromkeys(reasons))
-    quoted = t.join([t("“{title}”", title=title) for title in titles])
-    cause = t("causes: {causes}", causes=quoted) if len(titles) > 1 else t("cause: {causes}", causes=quoted)
-    return t(
+    quoted = listed([_("“{title}”", title=title) for title in titles])
+    cause = _("causes: {causes}", causes=quoted) if len(titles) > 1 else _("cause: {causes}", causes=quoted)
+    return _(
         "{broken} of {total} private keys of {where} cannot be opened by Windows{undecided}; {cause}.",
         broken=len(broken),
         total=total,
@@ -115,12 +115,12 @@ class Ending:
     anchor: str | None
 
 
-def next_to_end(case: CaseTables, chains: ChainViews, t: Catalogue) -> list[Ending]:
+def next_to_end(case: CaseTables, chains: ChainViews) -> list[Ending]:
     """Return every certificate with a private key that ends within the time that a report looks ahead."""
     found = []
     for chain in ending(case, SOON)[:MOST_ENDING]:
-        said = {"unusable": t("dead"), "unknown": t("undecided")}.get(chain.verdict, "")
-        replaced = t("replaced already") if chain.standing == "superseded" else ""
+        said = {"unusable": _("dead"), "unknown": _("undecided")}.get(chain.verdict, "")
+        replaced = _("replaced already") if chain.standing == "superseded" else ""
         found.append(
             Ending(
                 day(chain.ends),
@@ -128,37 +128,37 @@ def next_to_end(case: CaseTables, chains: ChainViews, t: Catalogue) -> list[Endi
                 label(chain),
                 chains.store(chain),
                 chain.thumbprint or "",
-                t.join([word for word in (said, replaced) if word]),
+                listed([word for word in (said, replaced) if word]),
                 chains.anchor(chain),
             )
         )
     return found
 
 
-def _expiry(case: CaseTables, found: Triage, t: Catalogue) -> str:
-    past = t("; {count} expired already", count=len(found.expired)) if found.expired else ""
+def _expiry(case: CaseTables, found: Triage) -> str:
+    past = _("; {count} expired already", count=len(found.expired)) if found.expired else ""
     if found.expiring:
         first = found.expiring[0]
-        return t(
+        return _(
             "Of those with a working or undecided key the next to expire is {name}, on {date}, in {days} days{past}.",
             name=sanitise(label(first)),
             date=day(first.not_after),
             days=days_left(first, case.as_of),
             past=past,
         )
-    return t("Of those with a working or undecided key none has an expiry ahead{past}.", past=past)
+    return _("Of those with a working or undecided key none has an expiry ahead{past}.", past=past)
 
 
-def figures(case: CaseTables, found: Triage, t: Catalogue) -> list[Figure]:
+def figures(case: CaseTables, found: Triage) -> list[Figure]:
     """Return the numbers under the sentences."""
     soon = len(ending(case, SOON))
-    broken, recoverable = found.in_force(found.broken), t("of them recoverable from this disk")
+    broken, recoverable = found.in_force(found.broken), _("of them recoverable from this disk")
     return [
-        Figure(len(broken), t("dead"), "bad", "#dead"),
+        Figure(len(broken), _("dead"), "bad", "#dead"),
         Figure(sum(1 for c in broken if c.recoverable), recoverable, "good", "#dead"),
-        Figure(len(found.in_force(found.unknown)), t("undecided"), "warn", "#undecided"),
-        Figure(len(found.in_force(found.too_open)), t("usable, but open to everybody"), "warn", "#open"),
-        Figure(len(found.in_force(found.well)), t("usable, proved"), "good", "#usable"),
-        Figure(soon, t("expire within {days} days", days=SOON.days), "warn", "#next"),
-        Figure(len(found.expired), t("expired"), "none", "#certificates"),
+        Figure(len(found.in_force(found.unknown)), _("undecided"), "warn", "#undecided"),
+        Figure(len(found.in_force(found.too_open)), _("usable, but open to everybody"), "warn", "#open"),
+        Figure(len(found.in_force(found.well)), _("usable, proved"), "good", "#usable"),
+        Figure(soon, _("expire within {days} days", days=SOON.days), "warn", "#next"),
+        Figure(len(found.expired), _("expired"), "none", "#certificates"),
     ]

@@ -16,10 +16,9 @@ import forensics.report.html.tables as tables
 import forensics.report.html.times as times
 from forensics.chain.links import NO_FILE_THERE, UNREADABLE_FILE, foreign_suffix
 from forensics.chain.undecided import REASONS as OPEN
-from forensics.language import Sentence, sentence, speaking, standing
+from forensics.language import Sentence, sentence, speaking, standing, told
 from forensics.rendering import render
 from forensics.report.facts import Facts
-from forensics.report.html.catalogue import Catalogue
 from forensics.report.reason import reason_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -100,7 +99,7 @@ def sentences_of_rows() -> Iterator[Sentence]:
 
 @pytest.mark.parametrize("said", list(sentences_of_rows()), ids=str)
 def test_what_rows_say_is_translated(said: Sentence) -> None:
-    japanese = NAMES.sub("", Catalogue("ja").sentence(said))
+    japanese = NAMES.sub("", told(said))
     assert not ENGLISH.search(japanese), japanese
 
 
@@ -113,7 +112,7 @@ REASONS = (
 """Reasons as the chain makes them; those of disks are proved in tests/language/test_prose_columns.py."""
 
 
-def told() -> Iterator[KeyChainRow]:
+def chains_told() -> Iterator[KeyChainRow]:
     yield from (dead_chain(reason=reason) for reason in REASONS)
     yield dead_chain(reason="")
     yield chain(access="too_open")
@@ -133,31 +132,29 @@ def told() -> Iterator[KeyChainRow]:
         yield chain(verdict="unknown", **values)
 
 
-@pytest.mark.parametrize("row", list(told()), ids=lambda row: row.reason or str(row.private_key))
+@pytest.mark.parametrize("row", list(chains_told()), ids=lambda row: row.reason or str(row.private_key))
 def test_what_is_said_of_a_chain_is_translated(row: KeyChainRow) -> None:
     user = KeyFileRow(machine_id=1, source_path="user", path="user", file_name="user", kind="cng", scope="user")
-    said = Catalogue("ja").sentence(reason_of(row, Facts(case(user))))
+    said = told(reason_of(row, Facts(case(user))))
     # Names stay as they are.
     assert not ENGLISH.search(said.replace("CNG Key Isolation", "")), said
     assert said.endswith("。")
 
 
 def test_texts_that_are_no_sentences_stay() -> None:
-    ja = Catalogue("ja").sentence
-    assert ja(sentence("The previous {name} was set", name="DPAPI_SYSTEM")) == "以前の DPAPI_SYSTEM の設定"
-    assert ja(sentence("{name} in store {store}: ends", name="CN=a in store MY", store="MY")) == (
+    assert told(sentence("The previous {name} was set", name="DPAPI_SYSTEM")) == "以前の DPAPI_SYSTEM の設定"
+    assert told(sentence("{name} in store {store}: ends", name="CN=a in store MY", store="MY")) == (
         "CN=a in store MY (ストア MY): 有効期間の終了"
     )
-    assert ja("The previous DPAPI_SYSTEM was set") == "The previous DPAPI_SYSTEM was set"
-    assert Catalogue("en").sentence("It stays.") == "It stays."
+    assert told("The previous DPAPI_SYSTEM was set") == "The previous DPAPI_SYSTEM was set"
 
 
 def test_a_reason_stands_alone_as_each_language_has_it() -> None:
     reason = standing(NO_FILE_THERE)
     assert reason == "There is no key file where the certificate's link leads."
-    assert Catalogue("ja").sentence(reason) == "証明書のリンク先にキー ファイルがありません。"
-    assert Catalogue("ja").sentence(standing("no sentence")) == "No sentence."
-    assert Catalogue("ja").sentence(standing(sentence("with no {translation}", translation=1))) == "With no 1."
+    assert told(reason) == "証明書のリンク先にキー ファイルがありません。"
+    assert told(standing("no sentence")) == "No sentence."
+    assert told(standing(sentence("with no {translation}", translation=1))) == "With no 1."
     assert standing("") == ""
 
 
