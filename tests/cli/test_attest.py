@@ -34,7 +34,7 @@ def test_one_device_is_accepted_by_list_and_by_certificate() -> None:
         "EKCA holds certificates of CN=Other Maker Root, which is in neither EKROOT nor EKCA: their chains break",
         "LAP-77: accepted by the list of endorsement keys",
         f"C:\\EKList holds {LISTED}, the SHA-256 of EKPub as PKCS#1",
-        "the chain holds, by names, dates and signatures: CN=TPM EK LAP-77 < CN=TPM Maker CA 7 in EKCA < "
+        "The chain holds, by names, dates and signatures: CN=TPM EK LAP-77 < CN=TPM Maker CA 7 in EKCA < "
         "CN=TPM Maker Root in EKROOT",
         "AttestedWrong: required, by list of endorsement keys; excluded by other settings: the private key may be",
     ):
