@@ -21,6 +21,7 @@ from forensics.collectors.local_groups import collect_local_groups
 from forensics.collectors.lsa import collect_lsa, collect_secrets
 from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
+from forensics.collectors.moved_data import with_moved_data
 from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles, knows_all_profiles
@@ -64,7 +65,7 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "update packages"):
         evidence.packages.extend(collect_packages(installation))
     with guard(installation, "profiles"):
-        profiles = collect_profiles(installation)
+        profiles = with_moved_data(installation, collect_profiles(installation))
         evidence.knows_all_profiles = knows_all_profiles(installation)
     with guard(installation, "event logs"):
         evidence.events = logs.rows() if logs is not None else []

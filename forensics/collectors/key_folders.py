@@ -7,14 +7,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.profiles import (
     SERVICE_PROFILES,
     SYSTEM_SID,
     Profile,
-    data_is_elsewhere,
     folder_exists,
     is_xp_layout,
     may_exist,
@@ -23,7 +21,7 @@ from forensics.collectors.profiles import (
 )
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileScope
-from forensics.tables.outcome import NOT_COLLECTED, Outcome
+from forensics.tables.outcome import NOT_COLLECTED
 
 _CAPI_ALGORITHMS = ("RSA", "DSS")
 
@@ -51,17 +49,6 @@ def _folder(
 
 def _shared(installation: Installation) -> Iterator[KeyFolder]:
     crypto = f"{program_data(installation)}/Microsoft/Crypto"
-    found = _folders_of_the_machine(installation, crypto)
-    yield from map(_here_as_well, found) if data_is_elsewhere(installation) else found
-
-
-def _here_as_well(folder: KeyFolder) -> KeyFolder:
-    """What lies in a folder is read, though Windows looks for keys on another drive."""
-    outcome = Outcome("partial", NOT_COLLECTED.why) if folder.outcome.is_there else NOT_COLLECTED
-    return replace(folder, outcome=outcome)
-
-
-def _folders_of_the_machine(installation: Installation, crypto: str) -> Iterator[KeyFolder]:
     for algorithm in _CAPI_ALGORITHMS:
         base = f"{crypto}/{algorithm}"
         yield _folder(installation, "capi", "machine", SYSTEM_SID, f"{base}/MachineKeys")

@@ -34,7 +34,7 @@ _TEMPORARY_STATE = 0x800
 _TEMPORARY_FOLDER = re.compile(r"TEMP(\..*)?", re.IGNORECASE | re.DOTALL)
 _XP_USERS = "Documents and Settings"
 _XP_DATA = "Application Data"
-_SHELL_FOLDERS = "Microsoft\\Windows\\CurrentVersion\\Explorer\\Shell Folders"
+SHELL_FOLDERS = "Microsoft\\Windows\\CurrentVersion\\Explorer\\Shell Folders"
 _NO_ACCOUNT = frozenset({"all users", "public", "default", "default user", "default.migrated"})
 
 
@@ -122,7 +122,7 @@ def _xp_users(installation: Installation) -> str:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     if (software.text(CURRENT_VERSION, "CurrentVersion") or "").startswith("5."):
         stored = software.text(PROFILE_LIST, "ProfilesDirectory")
-        path = tree_path(installation, stored, _system_root(software)) if stored else None
+        path = tree_path(installation, stored, system_root(software)) if stored else None
         if path is not None:
             return path
     return installation.on_drive(_XP_USERS)
@@ -130,24 +130,12 @@ def _xp_users(installation: Installation) -> str:
 
 def program_data(installation: Installation) -> str:
     """Return the folder of application data that all users share, by its name in the language of Windows."""
-    _, path = _common_data(installation)
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    path = tree_path(installation, software.text(SHELL_FOLDERS, "Common AppData") or "", system_root(software))
     if path is not None and folder_exists(installation, path):
         return path
     xp = is_xp_layout(installation)
     return f"{_xp_users(installation)}/All Users/{_XP_DATA}" if xp else installation.on_drive("ProgramData")
-
-
-def data_is_elsewhere(installation: Installation) -> bool:
-    """Tell whether the shared application data lie on a drive that this tree is not."""
-    stored, path = _common_data(installation)
-    return path is None and _DRIVE.match(stored) is not None
-
-
-def _common_data(installation: Installation) -> tuple[str, str | None]:
-    """Return the folder that SOFTWARE names for shared application data, and where that lies in the tree."""
-    software = RegistryView.of_machine(installation, "SOFTWARE")
-    stored = software.text(_SHELL_FOLDERS, "Common AppData") or ""
-    return stored, tree_path(installation, stored, _system_root(software))
 
 
 def sid_folders(installation: Installation, path: str) -> list[Entry]:
@@ -218,7 +206,7 @@ def collect_profiles(installation: Installation) -> list[Profile]:
 
 def _listed(installation: Installation) -> Iterator[Profile]:
     software = RegistryView.of_machine(installation, "SOFTWARE")
-    system_root = _system_root(software)
+    root = system_root(software)
     keys = list(software.subkeys(PROFILE_LIST, MAX_PROFILES))
     names = {key.name.lower() for key in keys}
     # A profile that failed to load is renamed <SID>.bak; the key of the same SID that Windows uses goes first.
@@ -228,7 +216,7 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         stored = software.text(key, "ProfileImagePath")
         if not is_sid(sid) or stored is None:
             continue
-        path = tree_path(installation, stored, system_root)
+        path = tree_path(installation, stored, root)
         yield replace(
             _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
@@ -241,7 +229,8 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         )
 
 
-def _system_root(software: RegistryView) -> str:
+def system_root(software: RegistryView) -> str:
+    """Return Windows' folder as Windows names it."""
     return software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
 
 

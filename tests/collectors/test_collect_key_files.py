@@ -285,13 +285,3 @@ def test_windows_xp_in_another_language() -> None:
     found = {f.row.path.rpartition("/")[0]: (f.row.scope, f.row.owner_sid) for f in collect(examined)}
     assert found == {shared: ("machine", "S-1-5-18"), own: ("user", USER_SID)}
     assert {f.kind for f in collect_key_folders(examined, collect_profiles(examined))} == {"capi"}
-
-
-def test_shared_data_on_another_drive_are_not_absent() -> None:
-    software = software_hive()
-    software.key("Microsoft\\Windows NT\\CurrentVersion").sz("SystemRoot", "C:\\Windows")
-    software.key(SHELL_FOLDERS).sz("Common AppData", "D:\\ProgramData")
-    examined = installation({f"{MACHINE_KEYS}/{RDP_NAME}": capi()}, {"SOFTWARE": software})
-    folders = {f.path: f.outcome.state for f in collect_key_folders(examined, collect_profiles(examined))}
-    assert (folders[MACHINE_KEYS], folders[CNG_KEYS]) == ("partial", "not_examined")
-    assert [f.row.path for f in collect(examined)] == [f"{MACHINE_KEYS}/{RDP_NAME}"]
