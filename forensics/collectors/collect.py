@@ -65,7 +65,7 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "update packages"):
         evidence.packages.extend(collect_packages(installation))
     with guard(installation, "profiles"):
-        profiles = with_moved_data(installation, collect_profiles(installation))
+        profiles = collect_profiles(installation)
         evidence.knows_all_profiles = knows_all_profiles(installation)
     with guard(installation, "event logs"):
         evidence.events = logs.rows() if logs is not None else []
@@ -74,6 +74,8 @@ def collect(installation: Installation) -> Evidence:
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
         evidence.certificates = collect_certificates(installation, profiles)
+    with guard(installation, "profiles"):
+        profiles = with_moved_data(installation, profiles)
     with guard(installation, "local groups"):
         evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
     with guard(installation, "service accounts"):

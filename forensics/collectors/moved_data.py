@@ -35,16 +35,17 @@ def with_moved_data(installation: Installation, profiles: Sequence[Profile]) -> 
     shared = software.text(SHELL_FOLDERS, "Common AppData") or ""
     if _ROOTED.match(shared) and tree_path(installation, shared, system_root(software)) is None:
         installation.moved.add(program_data(installation))
-    return [_followed(installation, p, system_root(software)) if p.scope == "user" else p for p in profiles]
+    return [with_own_data(installation, profile) for profile in profiles]
 
 
-def _followed(installation: Installation, profile: Profile, root: str) -> Profile:
-    hive = hive_path(installation, profile)
+def with_own_data(installation: Installation, profile: Profile) -> Profile:
+    """Do the same for what belongs to one user."""
+    hive = hive_path(installation, profile) if profile.scope == "user" else None
     if hive is None or profile.elsewhere or installation.kind == "profile":
         return profile
     view = RegistryView(installation, installation.hive_at(hive, f"NTUSER.DAT of {profile.sid or profile.path}"))
     stored = view.text(_OF_USER, "AppData") or ""
-    here = tree_path(installation, stored, root)
+    here = tree_path(installation, stored, system_root(RegistryView.of_machine(installation, "SOFTWARE")))
     if here is not None and folder_exists(installation, here):
         return replace(profile, roaming=here)
     if here is None and _ROOTED.match(stored):

@@ -195,8 +195,8 @@ class Installation:
         """
         key = path.lower()
         if key not in self._listings:
-            self._listings[key] = self._less_what_was_moved(path, self._list(path))
-        return self._listings[key]
+            self._listings[key] = self._list(path)
+        return self._less_what_was_moved(path, self._listings[key]) if self.moved else self._listings[key]
 
     def _less_what_was_moved(self, path: str, found: Listing) -> Listing:
         if not found.outcome.is_whole or not any(_lies_in(path, folder) for folder in self.moved):
