@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from testdata.builder.ordinary.iis import administer_remotely
+from testdata.builder.ordinary.iis import administer_remotely, install_iis
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
 from tests.ordinary import examined
 from tests.test_ordinary_machines import first_screen
@@ -58,3 +58,21 @@ def test_an_ended_certificate_of_remote_administration_that_is_switched_off() ->
     case = examined(windows.machine)
     assert {f.severity for f in case.finding_list} <= {"low", "info"}
     assert "SERVICES DOWN" not in first_screen(case)
+
+
+def test_an_ended_certificate_of_a_web_server_that_is_switched_off() -> None:
+    windows = Windows("WEB02", SERVER_2022)
+    install_iis(windows, ("Shop", "*:443:"))
+    ended = windows.put(windows.issue("shop.contoso.test", "2024-02-01", "2026-02-01"))
+    windows.bind("0.0.0.0:443", ended.thumbprint)
+    windows.service("W3SVC", start=4)
+    case = examined(windows.machine)
+    assert {f.severity for f in case.finding_list} <= {"low", "info"}
+    assert "SERVICES DOWN" not in first_screen(case)
+
+
+def test_what_is_bound_as_iis_binds_counts_where_iis_is_not_installed() -> None:
+    windows = Windows("WEB03", SERVER_2022)
+    windows.bind("0.0.0.0:443", GONE)
+    told = {f.rule: f.severity for f in examined(windows.machine).finding_list if f.severity != "info"}
+    assert told == {"binding-names-missing-certificate": "critical"}

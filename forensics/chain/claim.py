@@ -207,7 +207,7 @@ def _resolve_spelling(
 ) -> Resolved | None:
     """A name beyond ASCII to whose hash no file answers: the file is known by the name in it, or by its public half."""
     unproved = sentence(
-        "how CryptoAPI spells {name!r} in the name of a key file could not be shown: the name is not ASCII",
+        "how Windows spells {name!r} in the name of a key file could not be shown: the name is not ASCII",
         name=container,
     )
     stored = index.stored_as(container, home, public)

@@ -10,7 +10,7 @@ from forensics.collectors.evidence import Evidence, KeyFileEvidence
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.code_page import spellings
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes, tpm_name_hash
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.language import sentence
@@ -101,7 +101,7 @@ class KeyIndex:
         for file in sorted(evidence.key_files, key=lambda f: f.row.guid_is_current is not True):
             self._add_namesake(evidence.installation, file)
             self._by_name[file.row.file_name.lower()].append(file)
-            if file.row.kind == file.looked_for_as == "capi" and not _is_plainly_named(file):
+            if file.row.kind == file.looked_for_as != "tpm" and not _is_plainly_named(file):
                 self._oddly_named.append(file)
             for slot in slots_of(file):
                 if slot.public is not None:
@@ -138,26 +138,28 @@ class KeyIndex:
         if kind == "capi":
             hashes = capi_name_hashes(container, self._code_page)
         else:
-            hashes = frozenset([cng_name_hash(container) if kind == "cng" else tpm_name_hash(container)])
+            hashes = cng_name_hashes(container) if kind == "cng" else frozenset([tpm_name_hash(container)])
         return [file for name_hash in sorted(hashes) for file in self.named(kind, name_hash, home)]
 
     def stored_as(self, container: str, home: Home, public: PublicKey | None) -> list[KeyFileEvidence]:
-        """Return CAPI files of a home that hold a name beyond ASCII, or its public key, under a hash not foreseen."""
-        raw = frozenset(name.lower() for name in spellings(container, None))
+        """Return files of a home that hold a name beyond ASCII, or its public key, under a hash not foreseen."""
+        names = {container.lower(), *(name.lower() for name in spellings(container, None))}
         files = (file for file in self._oddly_named if home.holds(file))
         return [
             file
             for file in files
-            if (isinstance(file.parsed, CapiKeyFile) and file.parsed.container_bytes.lower() in raw)
+            if _stored_name(file).lower() in names
             or (public is not None and any(slot.public == public for slot in slots_of(file)))
         ]
 
     def may_hold(self, container: str, home: Home) -> bool:
-        """Tell whether a CAPI container may lie in a home though no file has the hash of its name.
+        """Tell whether a container may lie in a home though no file has the hash of its name.
 
-        Beyond ASCII the hash is not known for certain; a file there that holds a plain name is another container's.
+        Beyond ASCII the hash is not known for certain; a file there that holds a plain name is another container's, and
+        so is one of CNG, which holds names as they are.
         """
-        return not container.isascii() and any(home.holds(file) for file in self._oddly_named)
+        unlike = (f for f in self._oddly_named if f.row.kind == "capi" or f.parsed is None)
+        return not container.isascii() and any(home.holds(f) for f in unlike)
 
     def with_file_name(self, kind: str, file_name: str, home: Home | None = None) -> list[KeyFileEvidence]:
         """Return files of a kind with exactly this name."""
@@ -204,10 +206,18 @@ class KeyIndex:
         return all(f.outcome.is_whole for f in self._folders)
 
 
+def _stored_name(file: KeyFileEvidence) -> str | bytes:
+    """Return the name in a file as it is stored; that of a file that was not read may be any."""
+    parsed = file.parsed
+    if isinstance(parsed, CapiKeyFile):
+        return parsed.container_bytes
+    return parsed.container if isinstance(parsed, CngKeyFile) else b"?"
+
+
 def _is_plainly_named(file: KeyFileEvidence) -> bool:
-    """Tell whether a CAPI file holds a name of ASCII, without the mark that stands for what a code page lacks."""
-    name = file.parsed.container_bytes if isinstance(file.parsed, CapiKeyFile) else b"?"
-    return name.isascii() and b"?" not in name
+    """Tell whether a file holds a name of ASCII, without the mark that stands for what a code page lacks."""
+    name = _stored_name(file)
+    return name.isascii() and (isinstance(name, str) or b"?" not in name)
 
 
 def _is_dss(path: str) -> bool:

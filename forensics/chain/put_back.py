@@ -7,7 +7,7 @@ from forensics.chain.key_index import Home, KeySlot
 from forensics.chain.proof import Proof
 from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes, split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.language import sentence
 from forensics.tables.certificate import KeyFileRow
@@ -128,5 +128,5 @@ def _is_of_one(home: Home) -> bool:
 def _hashes(row: KeyFileRow, link: KeyProvInfo, code_page: int | None) -> frozenset[str]:
     """Return how the name of a file may begin that Windows looks for."""
     as_file_name = split_key_file_name(link.container)
-    made = capi_name_hashes(link.container, code_page) if row.kind == "capi" else {cng_name_hash(link.container)}
+    made = capi_name_hashes(link.container, code_page) if row.kind == "capi" else cng_name_hashes(link.container)
     return frozenset({*made, *([as_file_name[0]] if as_file_name else [])})

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from forensics.collectors.guard import guard
+from forensics.collectors.moved_data import with_own_data
 from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
@@ -105,7 +106,7 @@ def _elements(installation: Installation, profiles: Sequence[Profile]) -> Iterat
         if profile.scope != "system":
             yield from _user_hive(installation, profile)
         if not profile.elsewhere:
-            yield from _my_files(installation, profile)
+            yield from _my_files(installation, with_own_data(installation, profile))
 
 
 def _machine_stores(installation: Installation) -> Iterator[Element]:

@@ -21,6 +21,7 @@ from forensics.collectors.local_groups import collect_local_groups
 from forensics.collectors.lsa import collect_lsa, collect_secrets
 from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
+from forensics.collectors.moved_data import with_moved_data
 from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles, knows_all_profiles
@@ -73,6 +74,8 @@ def collect(installation: Installation) -> Evidence:
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
         evidence.certificates = collect_certificates(installation, profiles)
+    with guard(installation, "profiles"):
+        profiles = with_moved_data(installation, profiles)
     with guard(installation, "local groups"):
         evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
     with guard(installation, "service accounts"):

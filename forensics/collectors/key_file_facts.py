@@ -11,7 +11,7 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.code_page import decode_ansi
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
-from forensics.formats.key_file_name import cng_name_hash, stored_name_hashes, tpm_name_hash
+from forensics.formats.key_file_name import cng_name_hashes, stored_name_hashes, tpm_name_hash
 from forensics.formats.pcpkey import PcpBlob, PcpKeyFile
 from forensics.formats.public_key import DsaPublicKey, PublicKey
 from forensics.language import sentence
@@ -68,7 +68,7 @@ def _report_slot(installation: Installation, path: str, name: str, slot: CapiSlo
 
 
 def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) -> None:
-    _compare_name(row, {cng_name_hash(parsed.container)})
+    _compare_name(row, cng_name_hashes(parsed.container))
     row.algorithm = parsed.algorithm
     row.creator_process = parsed.creator_process
     if parsed.public_key is not None:

@@ -18,7 +18,7 @@ from forensics.collectors.key_file_facts import add_facts
 from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
 from forensics.formats.errors import FormatError
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes, split_key_file_name, tpm_name_hash
 from forensics.language import joined, sentence
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
@@ -48,7 +48,7 @@ _WINDOWS_OWN = frozenset(
         "MS IIS DCOM Server",
         "WMSvc Certificate Key Container",
     )
-    for name_hash in (*capi_name_hashes(container), cng_name_hash(container))
+    for name_hash in (*capi_name_hashes(container), *cng_name_hashes(container))
 )
 """File name hashes of containers that parts of Windows make and no certificate need name."""
 _TPM_NAME = re.compile(r"([0-9a-f]{40})\.pcpkey", re.IGNORECASE)
@@ -129,7 +129,7 @@ def named_hashes(certificates: Sequence[CertificateEvidence], code_page: int | N
     for certificate in certificates:
         if certificate.link is not None:
             container = certificate.link.container
-            found |= {*capi_name_hashes(container, code_page), cng_name_hash(container), tpm_name_hash(container)}
+            found |= {*capi_name_hashes(container, code_page), *cng_name_hashes(container), tpm_name_hash(container)}
             as_file_name = split_key_file_name(container)
             found |= {as_file_name[0]} if as_file_name else set()
     return frozenset(found)

@@ -33,6 +33,8 @@ _SET_ASIDE = ".bak"
 _TEMPORARY_STATE = 0x800
 _TEMPORARY_FOLDER = re.compile(r"TEMP(\..*)?", re.IGNORECASE | re.DOTALL)
 _XP_USERS = "Documents and Settings"
+_XP_DATA = "Application Data"
+SHELL_FOLDERS = "Microsoft\\Windows\\CurrentVersion\\Explorer\\Shell Folders"
 _NO_ACCOUNT = frozenset({"all users", "public", "default", "default user", "default.migrated"})
 
 
@@ -110,15 +112,30 @@ def may_exist(installation: Installation, path: str) -> bool:
 
 def is_xp_layout(installation: Installation) -> bool:
     """Tell whether profiles lie in ``Documents and Settings``, which is only a junction since Vista."""
-    return folder_exists(installation, installation.on_drive(_XP_USERS)) and not folder_exists(
+    return folder_exists(installation, _xp_users(installation)) and not folder_exists(
         installation, installation.on_drive("Users")
     )
 
 
+def _xp_users(installation: Installation) -> str:
+    """Return where Windows XP has its profiles: a folder that is called otherwise in most languages."""
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    if (software.text(CURRENT_VERSION, "CurrentVersion") or "").startswith("5."):
+        stored = software.text(PROFILE_LIST, "ProfilesDirectory")
+        path = tree_path(installation, stored, system_root(software)) if stored else None
+        if path is not None:
+            return path
+    return installation.on_drive(_XP_USERS)
+
+
 def program_data(installation: Installation) -> str:
-    """Return the folder of application data that all users share."""
+    """Return the folder of application data that all users share, by its name in the language of Windows."""
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    path = tree_path(installation, software.text(SHELL_FOLDERS, "Common AppData") or "", system_root(software))
+    if path is not None and folder_exists(installation, path):
+        return path
     xp = is_xp_layout(installation)
-    return installation.on_drive(f"{_XP_USERS}/All Users/Application Data" if xp else "ProgramData")
+    return f"{_xp_users(installation)}/All Users/{_XP_DATA}" if xp else installation.on_drive("ProgramData")
 
 
 def sid_folders(installation: Installation, path: str) -> list[Entry]:
@@ -189,7 +206,7 @@ def collect_profiles(installation: Installation) -> list[Profile]:
 
 def _listed(installation: Installation) -> Iterator[Profile]:
     software = RegistryView.of_machine(installation, "SOFTWARE")
-    system_root = software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
+    root = system_root(software)
     keys = list(software.subkeys(PROFILE_LIST, MAX_PROFILES))
     names = {key.name.lower() for key in keys}
     # A profile that failed to load is renamed <SID>.bak; the key of the same SID that Windows uses goes first.
@@ -199,7 +216,7 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         stored = software.text(key, "ProfileImagePath")
         if not is_sid(sid) or stored is None:
             continue
-        path = tree_path(installation, stored, system_root)
+        path = tree_path(installation, stored, root)
         yield replace(
             _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
@@ -210,6 +227,11 @@ def _listed(installation: Installation) -> Iterator[Profile]:
             source_path=software.where(key, "ProfileImagePath"),
             source_time=key.timestamp,
         )
+
+
+def system_root(software: RegistryView) -> str:
+    """Return Windows' folder as Windows names it."""
+    return software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
 
 
 def _is_temporary(software: RegistryView, key: Key, stored: str, has_own: bool) -> bool:
@@ -252,9 +274,7 @@ def _built_in(installation: Installation) -> dict[str, str]:
     paths = {SYSTEM_SID: installation.in_windows("System32/config/systemprofile")}
     for sid, name in SERVICE_PROFILES.items():
         xp = is_xp_layout(installation)
-        paths[sid] = (
-            installation.on_drive(f"{_XP_USERS}/{name}") if xp else installation.in_windows(f"ServiceProfiles/{name}")
-        )
+        paths[sid] = f"{_xp_users(installation)}/{name}" if xp else installation.in_windows(f"ServiceProfiles/{name}")
     return paths
 
 
@@ -263,8 +283,7 @@ def _unlisted(installation: Installation) -> Iterator[Entry]:
         yield installation.tree.entry(installation.profile)
         if installation.kind == "profile":
             return
-    for name in ("Users", _XP_USERS):
-        path = installation.on_drive(name)
+    for path in (installation.on_drive("Users"), _xp_users(installation)):
         if folder_exists(installation, path):
             yield from (e for e in installation.listing(path).entries if e.is_dir and e.name.lower() not in _NO_ACCOUNT)
 
@@ -295,16 +314,23 @@ def _scope(sid: str | None) -> Literal["system", "service", "user"]:
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
     with suppressed():
         path = installation.tree.entry(path).path
-    parts = installation.really(path).lower().split("/")
+    place = installation.really(path).lower()
     in_windows = path.lower().startswith(f"{installation.windows.lower()}/")
-    xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation)) or _is_xp(installation, path)
+    xp = (
+        _XP_USERS.lower() in place.split("/")
+        or place.startswith(f"{_xp_users(installation).lower()}/")
+        or (in_windows and is_xp_layout(installation))
+        or _is_xp(installation, path)
+    )
+    # One word in the language of Windows, for each account as for what they share.
+    data = program_data(installation).rpartition("/")[2] if xp and installation.profile is None else _XP_DATA
     return Profile(
         sid=sid,
         path=path,
         outcome=installation.listing(path).outcome,
         scope=_scope(sid),
-        roaming=below(path, "Application Data" if xp else "AppData/Roaming"),
-        local=below(path, "Local Settings/Application Data" if xp else "AppData/Local"),
+        roaming=below(path, data if xp else "AppData/Roaming"),
+        local=below(path, f"Local Settings/{data}" if xp else "AppData/Local"),
         source_path=path,
     )
 
@@ -313,7 +339,7 @@ def _is_xp(installation: Installation, path: str) -> bool:
     """Tell the layout of a profile that was taken out of its Windows."""
     if installation.profile is None or folder_exists(installation, below(path, "AppData")):
         return False
-    return folder_exists(installation, below(path, "Application Data"))
+    return folder_exists(installation, below(path, _XP_DATA))
 
 
 def _with_sid(installation: Installation, profile: Profile) -> Profile:

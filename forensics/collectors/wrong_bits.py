@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from forensics.collectors.evidence import CertificateEvidence, Evidence
 from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.registry_view import RegistryView
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes, tpm_name_hash
 from forensics.formats.provider_names import BUILT_IN, PROVIDER_TYPES
 from forensics.language import sentence
 from forensics.registry.one_bit import is_likely_damage, one_bit_apart
@@ -65,7 +65,7 @@ class _Containers:
 
     def confirm(self, container: str) -> bool:
         """Tell whether a container is there, or is named more than once."""
-        hashes = {*capi_name_hashes(container, self._code_page), cng_name_hash(container), tpm_name_hash(container)}
+        hashes = {*capi_name_hashes(container, self._code_page), *cng_name_hashes(container), tpm_name_hash(container)}
         is_there = container.lower() in self._of_files or not self._of_files.isdisjoint(hashes)
         return is_there or self._named[container.lower()] > 1
 

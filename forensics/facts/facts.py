@@ -139,4 +139,4 @@ def _standing(used: Used, is_renewed: bool, is_daily: bool) -> Standing:
         return "daily"
     if used.used_by:
         return "in_use"
-    return "superseded" if is_renewed else "unused"
+    return "superseded" if is_renewed or used.superseded == "remote_desktop" else "unused"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
+from datetime import datetime
 
 from forensics.facts.tables import Tables
 from forensics.facts.use import EARLIER, METABASE, keeps, label, needs_valid
@@ -24,6 +25,7 @@ MAX_USES = 50
 
 _HIVES = ("SYSTEM", "SOFTWARE")
 _RDP = "RDP"
+_RDP_STORE = "Remote Desktop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ class Users:
 
     def _machine(self, machine_id: int) -> _Machine:
         if machine_id not in self._machines:
+            of = self._tables.of
+            ends = [c.not_after for c in of(CertificateRow, machine_id) if c.store == _RDP_STORE and c.not_after]
             self._machines[machine_id] = _Machine(
-                machine_id, self._tables.of(CertificateUseRow, machine_id), self._tables.of(CoverageRow, machine_id)
+                machine_id, of(CertificateUseRow, machine_id), of(CoverageRow, machine_id), max(ends, default=None)
             )
         return self._machines[machine_id]
 
@@ -113,10 +117,17 @@ _Place = tuple[str | None, str | None]
 class _Machine:
     """The uses of one machine, and where they were looked for."""
 
-    def __init__(self, machine_id: int, uses: list[CertificateUseRow], coverage: list[CoverageRow]) -> None:
+    def __init__(
+        self,
+        machine_id: int,
+        uses: list[CertificateUseRow],
+        coverage: list[CoverageRow],
+        listener_ends: datetime | None,
+    ) -> None:
         self._by_hash: dict[str, dict[_Place, _Uses]] = defaultdict(lambda: defaultdict(_Uses))
         self._consumers: dict[str, set[str]] = defaultdict(set)
         self._has_rdp = False
+        self._listener_ends = listener_ends
         for number, use in enumerate(uses):
             for digest in filter(None, {use.thumbprint, use.sha256}):
                 place = (use.store.lower() if use.store else None, use.owner_sid)
@@ -157,7 +168,11 @@ class _Machine:
         """Say why nobody misses a certificate that nothing uses."""
         if row.archived:
             return "archived"
-        return "remote_desktop" if row.store == "Remote Desktop" and self._has_rdp else "no"
+        if row.store != _RDP_STORE:
+            return "no"
+        # Windows makes the next one when the one before no longer does, so the last one is the listener's.
+        is_earlier = row.not_after and self._listener_ends and row.not_after < self._listener_ends
+        return "remote_desktop" if self._has_rdp or is_earlier else "no"
 
     def _saw_hive(self, name: str) -> bool:
         return self._coverage.saw(Place.of_hive(name)).is_whole

@@ -31,9 +31,8 @@ def capi_name_hashes(container: str, code_page: int | None = None) -> frozenset[
     """
     if container.isascii():
         return frozenset([_capi_hash(container.lower().encode("ascii"))])
-    lower_ascii = "".join(c.lower() if c.isascii() else c for c in container)
     hashed: set[bytes] = set()
-    for text in (_lower(container), lower_ascii):
+    for text in (_lower(container), _lower_ascii(container)):
         for raw in spellings(text, code_page):
             # bytes.lower() changes the second bytes of double-byte characters too.
             hashed |= {raw, raw.lower()}
@@ -56,10 +55,14 @@ def stored_name_hashes(name: bytes, code_page: int | None = None) -> frozenset[s
     return frozenset(found)
 
 
-def cng_name_hash(container: str) -> str:
-    """Return the first part of a CNG key file's name: as in CAPI, but of the UTF-16LE name and its 16-bit NUL."""
-    raw = (_lower(container) + "\0").encode("utf-16-le", "surrogatepass")
-    return _words(hashlib.md5(raw, usedforsecurity=False).digest())
+def cng_name_hashes(container: str) -> frozenset[str]:
+    """Return what the first part of a CNG key file's name can be: as in CAPI, but of the UTF-16LE name and its NUL.
+
+    How letters beyond ASCII are made lower-case is not published for CNG either.
+    """
+    small = {_lower(container), _lower_ascii(container)}
+    raws = ((name + "\0").encode("utf-16-le", "surrogatepass") for name in small)
+    return frozenset(_words(hashlib.md5(raw, usedforsecurity=False).digest()) for raw in raws)
 
 
 def tpm_name_hash(container: str) -> str:
@@ -85,6 +88,10 @@ def _capi_hash(raw: bytes) -> str:
 
 def _words(digest: bytes) -> str:
     return "".join(f"{word:08x}" for word in struct.unpack("<4I", digest))
+
+
+def _lower_ascii(text: str) -> str:
+    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def _lower(text: str) -> str:

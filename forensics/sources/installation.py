@@ -102,6 +102,7 @@ class Installation:
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
         mounted: The volumes that it knows by letters and names.
+        moved: Folders in whose place Windows uses one that this tree has not: what they hold is not all.
     """
 
     machine_id: int
@@ -119,6 +120,7 @@ class Installation:
     profile: str | None = None
     is_loose: bool = False
     mixed: str | None = None
+    moved: set[str] = field(default_factory=set)
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
     own_tree: Tree = field(init=False)
@@ -194,7 +196,14 @@ class Installation:
         key = path.lower()
         if key not in self._listings:
             self._listings[key] = self._list(path)
-        return self._listings[key]
+        return self._less_what_was_moved(path, self._listings[key]) if self.moved else self._listings[key]
+
+    def _less_what_was_moved(self, path: str, found: Listing) -> Listing:
+        if not found.outcome.is_whole or not any(_lies_in(path, folder) for folder in self.moved):
+            return found
+        return Listing(
+            Outcome("partial", NOT_COLLECTED.why) if found.outcome.is_there else NOT_COLLECTED, found.entries
+        )
 
     def _list(self, path: str) -> Listing:
         try:

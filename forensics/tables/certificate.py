@@ -151,8 +151,8 @@ class CertificateRow(Row):
     )
     renewed_until: datetime | None = column("End of the certificate in renewed_by, UTC", None)
     standing: Standing = column(
-        "something uses it; nothing is known to; nothing is, and renewed_by has taken over from it; it was made for a "
-        "day or so, like many before it, another one follows, and nothing stops with it",
+        "something uses it; nothing is known to; nothing is, and renewed_by, or another one of Remote Desktop, has "
+        "taken over from it; it was made for a day or so, like many before it, another one follows, and nothing stops with it",
         "unused",
     )
     renewer: Renewer | None = column("what renews it by itself, by its template, issuer, store or names", None)

@@ -13,6 +13,7 @@ import pytest
 from forensics.chain.judge import judge
 from forensics.collectors.key_file_facts import add_facts
 from forensics.formats.capi_key import CapiKeyFile, parse_capi_key_file
+from forensics.formats.cng_key import CngKeyFile
 from forensics.tables.key_chain import KeyChainRow
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.keys import rsa_key
@@ -48,6 +49,18 @@ def container(windows: Windows, stored: bytes, name_hash: str, key: object = KEY
     return row.path
 
 
+def cng_container(windows: Windows, name: str, name_hash: str) -> str:
+    """Put a key of CNG on the disk under a hash."""
+    windows.cng(name, KEY)
+    found = windows.evidence.key_files[-1]
+    row = found.row
+    row.file_name = f"{name_hash}_{MACHINE_GUID}"
+    row.path, row.name_hash = f"cng/machine/{row.file_name}", name_hash
+    assert isinstance(found.parsed, CngKeyFile)
+    add_facts(windows.evidence.installation, row, found.parsed, None)
+    return row.path
+
+
 def windows_of(code_page: int | None) -> Windows:
     windows = Windows()
     windows.evidence.machine.ansi_code_page = code_page
@@ -60,7 +73,7 @@ def of_certificate(windows: Windows) -> KeyChainRow:
 
 
 def undecided(name: str) -> str:
-    return f"how CryptoAPI spells {name!r} in the name of a key file could not be shown: the name is not ASCII"
+    return f"how Windows spells {name!r} in the name of a key file could not be shown: the name is not ASCII"
 
 
 @pytest.mark.parametrize("code_page", [932, None])
@@ -144,3 +157,22 @@ def test_cng_hashes_unicode_so_that_a_name_it_has_not_is_absent() -> None:
     container(windows, b"Schl\xfcssel", hashed(b"schl\xfcssel"), OTHER)
     row = of_certificate(windows)
     assert (row.key_file, row.verdict, row.reason) == ("not_examined", "unknown", undecided("ключ"))
+
+
+@pytest.mark.parametrize("small", ["schlüssel ü", "schlüssel Ü"], ids=["all", "ASCII only"])
+def test_a_key_of_cng_is_found_whichever_letters_are_made_small(small: str) -> None:
+    windows = windows_of(1252)
+    path = cng_container(windows, "Schlüssel Ü", hashed((small + "\0").encode("utf-16-le")[:-1]))
+    windows.certificate("AA", KEY, "Schlüssel Ü", provider=CNG, key_spec=0)
+    row = of_certificate(windows)
+    assert (row.verdict, row.key_file_path, row.reason) == ("usable", path, "")
+    assert windows.evidence.key_files[0].row.name_matches
+
+
+def test_a_key_of_cng_under_another_hash_is_known_by_the_name_in_it() -> None:
+    windows = windows_of(1252)
+    path = cng_container(windows, "İSTANBUL", "ab" * 16)
+    windows.certificate("AA", KEY, "İSTANBUL", provider=CNG, key_spec=0)
+    row = of_certificate(windows)
+    assert (row.verdict, row.key_file, row.key_file_path) == ("unknown", "present", path)
+    assert (row.private_key, row.reason) == ("proved", undecided("İSTANBUL"))

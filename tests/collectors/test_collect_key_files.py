@@ -266,3 +266,22 @@ def test_windows_xp() -> None:
     assert found == {shared: ("machine", "S-1-5-18"), own: ("user", USER_SID)}
     kinds = {f.kind for f in collect_key_folders(examined, collect_profiles(examined))}
     assert kinds == {"capi"}
+
+
+SHELL_FOLDERS = "Microsoft\\Windows\\CurrentVersion\\Explorer\\Shell Folders"
+
+
+def test_windows_xp_in_another_language() -> None:
+    shared = "Dokumente und Einstellungen/All Users/Anwendungsdaten/Microsoft/Crypto/RSA/MachineKeys"
+    own = f"Dokumente und Einstellungen/alice/Anwendungsdaten/Microsoft/Crypto/RSA/{USER_SID}"
+    software = software_hive()
+    software.key("Microsoft\\Windows NT\\CurrentVersion").sz("CurrentVersion", "5.2").sz("SystemRoot", "C:\\WINDOWS")
+    profiles = software.key("Microsoft\\Windows NT\\CurrentVersion\\ProfileList")
+    profiles.expand_sz("ProfilesDirectory", "%SystemDrive%\\Dokumente und Einstellungen")
+    data = "C:\\Dokumente und Einstellungen\\All Users\\Anwendungsdaten"
+    software.key(SHELL_FOLDERS).sz("Common AppData", data)
+    files = {f"{shared}/{RDP_NAME}": capi(), f"{own}/{RDP_NAME}": capi()}
+    examined = installation(files, {"SOFTWARE": software})
+    found = {f.row.path.rpartition("/")[0]: (f.row.scope, f.row.owner_sid) for f in collect(examined)}
+    assert found == {shared: ("machine", "S-1-5-18"), own: ("user", USER_SID)}
+    assert {f.kind for f in collect_key_folders(examined, collect_profiles(examined))} == {"capi"}

@@ -97,3 +97,11 @@ def test_what_a_torn_hive_names_may_be_of_yesterday() -> None:
     uses = [replace(use("IIS", "AA"), source_path=path) for path in paths]
     assert [places.of(row) for row in uses] == ["partial", "present", "present", "partial", "partial", "present"]
     assert places.of(replace(uses[0], machine_id=2)) == "present"
+
+
+def test_an_earlier_certificate_of_remote_desktop_is_replaced_whether_or_not_the_keys_were_read() -> None:
+    earlier, last = certificate("AA"), certificate("BB")
+    for row, end in ((earlier, 8), (last, 12)):
+        row.store, row.not_after = "Remote Desktop", datetime(2026, end, 1, tzinfo=UTC)
+    found = with_facts([earlier, last], AS_OF)
+    assert [row.standing for row in found if isinstance(row, CertificateRow)] == ["superseded", "unused"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -167,6 +168,12 @@ def test_nobody_misses_an_archived_certificate_or_an_old_one_of_remote_desktop(
 
 def test_the_only_certificate_of_remote_desktop_is_not_superseded() -> None:
     assert used(certificate(store="Remote Desktop"), *HIVES).superseded == "no"
+
+
+def test_the_last_certificate_of_remote_desktop_is_the_listeners_where_no_setting_was_seen() -> None:
+    earlier = certificate(store="Remote Desktop", not_after=datetime(2026, 8, 20, tzinfo=UTC))
+    last = certificate("BB", "Remote Desktop", not_after=datetime(2027, 2, 19, tzinfo=UTC))
+    assert (used(earlier, last).superseded, used(last, earlier).superseded) == ("remote_desktop", "no")
 
 
 def test_of_very_many_uses_the_first_are_told() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from forensics.collectors.uses.consumers import SYSTEM
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.roles import IIS_CONFIGURATION_KEY
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes
 from forensics.formats.protected_configuration import KNOWN, ProtectedProvider
 from forensics.language import sentence
 from forensics.tables.use import CertificateUseRow
@@ -59,7 +59,7 @@ def _is_present(context: UseContext, provider: ProtectedProvider) -> bool | None
     """Tell whether this machine has a key file of that container; None where its folder was not seen whole."""
     kind = "cng" if provider.is_cng else "capi"
     code_page = context.machine.ansi_code_page
-    hashes = {cng_name_hash(provider.container)} if provider.is_cng else capi_name_hashes(provider.container, code_page)
+    hashes = cng_name_hashes(provider.container) if provider.is_cng else capi_name_hashes(provider.container, code_page)
     files = [f for f in context.key_files if f.kind == kind and f.scope == "machine" and f.name_hash in hashes]
     if any(file.guid_is_current for file in files):
         return True

@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from forensics.collectors.uses.context import UseContext
-from forensics.tables.use import CertificateUseRow, ConsumerName
+from forensics.tables.use import CertificateUseRow
 
-_SERVICES: dict[ConsumerName, str] = {
+_SERVICES: dict[str, str] = {
     "NPS": "IAS",
     "ConfigMgr client": "CcmExec",
     "SCOM agent": "HealthService",
     "IIS Web Management Service": "WMSVC",
 }
-_REMOTE_ADMINISTRATION = "(IIS Web Management Service)"
+"""Consumers, and owners of bindings of http.sys, with the service that alone reads the setting."""
+_SERVERS: dict[str, str] = {
+    "IIS": "W3SVC",
+    "WinRM": "WinRM",
+    "SSTP": "SstpSvc",
+    "AD FS": "adfssrv",
+    "Web Application Proxy": "appproxysvc",
+}
+"""The same where others bind with the same AppId: a service that is not there proves nothing."""
 _DISABLED = 4
 
 
@@ -27,18 +35,13 @@ def of_installed(context: UseContext, uses: Iterable[CertificateUseRow]) -> Iter
     Where no service at all was read nothing is known of any.
     """
     for use in uses:
-        service = _service_of(use) if context.service_identities else None
-        key = f"{context.services}\\{service}"
-        if service is not None and context.system.saw(key).state == "absent":
-            continue
-        if service is not None and context.system.number(key, "Start") == _DISABLED:
-            use.certainty = "candidate"
+        owner = use.binding_owner or use.consumer
+        needed = use.service if use.consumer == "SQL Server" else _SERVICES.get(owner)
+        service = needed or _SERVERS.get(owner)
+        if service is not None and context.service_identities:
+            key = f"{context.services}\\{service}"
+            if needed is not None and context.system.saw(key).state == "absent":
+                continue
+            if context.system.number(key, "Start") == _DISABLED:
+                use.certainty = "candidate"
         yield use
-
-
-def _service_of(use: CertificateUseRow) -> str | None:
-    if use.consumer == "SQL Server":
-        return use.service
-    if use.consumer == "http.sys" and (use.detail or "").endswith(_REMOTE_ADMINISTRATION):
-        return _SERVICES["IIS Web Management Service"]
-    return _SERVICES.get(use.consumer)

@@ -16,7 +16,7 @@ from forensics.collectors.uses.applications import application_uses
 from forensics.collectors.uses.context import UseContext
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import NotObtained
-from forensics.formats.key_file_name import cng_name_hash
+from forensics.formats.key_file_name import cng_name_hashes
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT
 from forensics.tables.use import CertificateUseRow
@@ -264,7 +264,7 @@ def key_uses(
 
 
 def key_file(container: str, kind: str = "capi", current: bool = True) -> KeyFileRow:
-    name_hash = cng_name_hash(container) if kind == "cng" else capi_file_name(container, "x").partition("_")[0]
+    name_hash = min(cng_name_hashes(container)) if kind == "cng" else capi_file_name(container, "x").partition("_")[0]
     return KeyFileRow(
         machine_id=1,
         source_path="k",

@@ -36,7 +36,7 @@ from forensics.formats.hyperv.guardian_name import parse_guardian_name
 from forensics.formats.hyperv.vm_disks import parse_vm_disks
 from forensics.formats.iis_configuration import parse_iis_configuration
 from forensics.formats.ini_text import decode_text, ini_sections
-from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, find_key_file_name
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hashes, find_key_file_name
 from forensics.formats.nps_configuration import eap_configurations
 from forensics.formats.orc_samples import parse_orc_samples
 from forensics.formats.package_name import parse_package_name
@@ -143,7 +143,7 @@ def _names(data: bytes) -> None:
     configuration_kind(name, data)
     container = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     capi_name_hashes(container, 1252)
-    cng_name_hash(container)
+    cng_name_hashes(container)
 
 
 def _name_seeds() -> list[bytes]:
