@@ -85,6 +85,35 @@ def test_what_deletes_no_object_is_a_step(command: str) -> None:
     assert first_step([finding(("command", command))], MINE) == Step(command, is_command=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "A deleted file has it. Do not start this disk, and copy it: see there.",
+            "Do not start this disk, and copy it: see there.",
+        ),
+        (
+            "削除されたファイルにあります。このディスクから起動せず、コピーしてください。",
+            "このディスクから起動せず、コピーしてください。",
+        ),
+    ],
+)
+def test_that_a_disk_must_not_be_started_comes_before_a_command_that_runs_on_it(text: str, said: str) -> None:
+    loses = finding(("item", "Import it:"), ("command", "certutil -f -importPFX MY x"), ("item", text), severity="low")
+    other = finding(("command", "icacls x"), severity="critical")
+    assert first_step([other, loses], MINE) == Step(said, is_command=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["While the machine starts, in the machine itself:", "On the CA this shows it:", "On a machine of that build:"],
+)
+def test_a_command_for_another_computer_says_so(text: str) -> None:
+    step = first_step([finding(("paragraph", text), ("command", "go"))], MINE)
+    assert step is not None
+    assert step.before == text.rstrip(":")
+
+
 def test_a_remark_is_no_command() -> None:
     told = finding(("paragraph", "Ask the issuer."), ("command", "# it names no template"))
     assert first_step([told], MINE) == Step("Ask the issuer.", is_command=False)
