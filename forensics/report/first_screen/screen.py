@@ -299,7 +299,8 @@ def _and_more(names: Sequence[str], down: int) -> str:
 
 def _beside_savable(chains: Sequence[KeyChainRow]) -> str:
     hanging = sum(chain.hangs_on is not None for chain in chains)
-    nameless = sum(chain.thumbprint is None for chain in chains)
+    told = {(chain.recoverable_on or chain.machine_id, chain.recoverable_from) for chain in chains if chain.thumbprint}
+    nameless = sum(c.thumbprint is None and (c.machine_id, c.key_file_path) not in told for c in chains)
     said = []
     if hanging:
         said.append(
