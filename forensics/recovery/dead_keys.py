@@ -94,7 +94,7 @@ def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow
 
 
 def _by_certificate(case: CaseTables, rows: Iterable[KeyChainRow]) -> Iterator[KeyChainRow]:
-    """Yield for a key file that holds the key of a certificate, though none leads there, the row of that certificate."""
+    """Yield for a key file that holds a certificate's key, though none leads there, the row of that certificate."""
     holders = {
         (row.recoverable_on or row.machine_id, row.recoverable_from): row
         for row in case.rows("key_chain")

@@ -36,8 +36,8 @@ def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
     """Return what the most specific finding says is to be done first; None where none says anything.
 
     That a disk must not be started comes before all else. One that has a command comes before those that have none, a
-    cause before what it explains. A deletion is never a first step, nor is a command about another certificate; one that
-    only gives a name to what comes after it is none.
+    cause before what it explains. A deletion is never a first step, nor is a command about another certificate; one
+    that only gives a name to what comes after it is none.
 
     Args:
         findings: What is said of one thing.
