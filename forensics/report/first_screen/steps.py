@@ -20,12 +20,14 @@ _DELETES = re.compile(
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
 _CONDITION = re.compile(
-    r"\b(if|where|when|while|only|unless)\b|^(\d+\. )?(else|otherwise|on (the (authority|ca|device|host)|each|a))\b"
-    r"|場合|とき|限り|のみ|だけ|なら|なければ"
+    r"\b(if|where|when|while|only|unless|every session ends)\b"
+    r"|^(\d+\. )?(else|otherwise|on (the (authority|ca|device|host)|each|a))\b"
+    r"|場合|とき|限り|のみ|だけ|なら|なければ|セッションが終了"
     r"|^(\d+\. )?(それ以外|その他|(証明機関|デバイス|ホスト|各\S+|それぞれ\S*)で)",
     re.IGNORECASE,
 )
 """In each language that texts of rules are in."""
+_CONTINUES = re.compile(r"Then\b|そのあと|次に")
 _KEEPS_AWAY = re.compile(r"\bDo not start this disk\b|このディスクから起動(せず|しない)")
 _PREPARES = re.compile(r"\$\w+ *=[^;]*$")
 _NUMBER = re.compile(r"^\d+\. ")
@@ -64,7 +66,8 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
     if (keep := next(filter(_KEEPS_AWAY.search, said), None)) is not None:
         return Step(keep, is_command=False)
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
-    if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
+    is_first = at is not None and not _continues(remedy[:at])
+    if at is not None and is_first and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
         needs_purpose = NEW in remedy[at].text or not _is_english(remedy[:at])
         unless = _condition(remedy[:at]) or (_purpose(remedy[:at]) if needs_purpose else "")
         if not _PREPARES.match(remedy[at].text):
@@ -75,6 +78,12 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
             return Step(_("{purpose}: see -v", purpose=_NUMBER.sub("", leading[-1]).rstrip(":")), is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
+
+
+def _continues(before: Sequence[Block]) -> bool:
+    """Tell whether a command is for after something that has none."""
+    texts = [block.text for block in before if block.kind != "command"]
+    return len(texts) > 1 and _CONTINUES.match(texts[-1]) is not None
 
 
 def _where(commands: Sequence[Block]) -> str:

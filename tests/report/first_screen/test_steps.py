@@ -114,6 +114,20 @@ def test_a_command_for_another_computer_says_so(text: str) -> None:
     assert step.before == text.rstrip(":")
 
 
+def test_a_command_for_after_something_is_not_the_first_step() -> None:
+    told = finding(("paragraph", "Have it made again."), ("paragraph", "Then restart that:"), ("command", "go"))
+    assert first_step([told], MINE) == Step("Have it made again.", is_command=False)
+
+
+def test_a_restart_that_ends_sessions_says_so() -> None:
+    told = finding(
+        ("paragraph", "Restart it: Windows makes one. Every session ends then, also yours."), ("command", "go")
+    )
+    step = first_step([told], MINE)
+    assert step is not None
+    assert step.before == "Every session ends then, also yours."
+
+
 def test_a_remark_is_no_command() -> None:
     told = finding(("paragraph", "Ask the issuer."), ("command", "# it names no template"))
     assert first_step([told], MINE) == Step("Ask the issuer.", is_command=False)
