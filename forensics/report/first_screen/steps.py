@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from forensics.commands.bindings import NEW
+from forensics.commands.refusal import is_refusal
 from forensics.commands.shell import shell_label
 from forensics.language import _, listed, spoken_language
 from forensics.report.first_screen.entries import Step
@@ -81,9 +82,9 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
 
 
 def _continues(before: Sequence[Block]) -> bool:
-    """Tell whether a command is for after something that has none."""
+    """Tell whether a command is for after something that has none, or whose own is not printed."""
     texts = [block.text for block in before if block.kind != "command"]
-    return len(texts) > 1 and _CONTINUES.match(texts[-1]) is not None
+    return (len(texts) > 1 and _CONTINUES.match(texts[-1]) is not None) or any(map(is_refusal, texts))
 
 
 def _where(commands: Sequence[Block]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from forensics.commands.refusal import Refused, refusal
 from forensics.report.first_screen.entries import Step
 from forensics.report.first_screen.steps import first_step
 from forensics.tables.finding import Block, BlockKind, Finding, Severity, Shell, Subject
@@ -117,6 +118,13 @@ def test_a_command_for_another_computer_says_so(text: str) -> None:
 def test_a_command_for_after_something_is_not_the_first_step() -> None:
     told = finding(("paragraph", "Have it made again."), ("paragraph", "Then restart that:"), ("command", "go"))
     assert first_step([told], MINE) == Step("Have it made again.", is_command=False)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_what_comes_after_a_command_that_is_not_printed_is_not_the_first_step(language: str) -> None:
+    refused = refusal(Refused("unknown", "listener"), language)
+    told = finding(("paragraph", "Set another one:"), ("paragraph", refused), ("command", "restart"))
+    assert first_step([told], MINE) == Step("Set another one", is_command=False)
 
 
 def test_a_restart_that_ends_sessions_says_so() -> None:
