@@ -32,7 +32,9 @@ def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[st
     for use in case.rows("certificate_use"):
         if use.opens == "unusable" and use.certainty != "candidate":
             shut_out.setdefault((use.machine_id, use.thumbprint), []).append(use)
-    well, unless, others = [], [], []
+    well: list[tuple[KeyChainRow, str]] = []
+    unless: list[tuple[KeyChainRow, str]] = []
+    others: list[tuple[KeyChainRow, str]] = []
     for chain in chains:
         uses = [use for use in shut_out.get((chain.machine_id, chain.thumbprint), ()) if is_use_of(use, chain)]
         if uses:
