@@ -220,7 +220,7 @@ def test_an_upgrade_keeps_identity_and_keys(tmp_path: Path) -> None:
         "C:\\Windows.old: a former Windows (WEB01, last ran 2026-10-30), not counted; "
         "keys only there that can be had: 0.",
         "Keys of 1 certificate: 0 broken, 1 usable, 0 undecided; 0 expired.",
-        "Nothing is down or wrong. Ends in 90 days: none.",
+        "Nothing is known to be down or wrong. Ends in 90 days: none.",
     ]
     assert case.rows("shared_identity") == []
     assert {f.rule for f in case.finding_list} == {"certificate-used-by-nothing"}

@@ -131,7 +131,7 @@ def said(case: Case, rule: str) -> str:
 
 KINDS = [
     ("key", "key-file-missing", "its private key was found all the same, by its public half, in C:\\ProgramData\\"),
-    ("master key", "master-key-missing", "the finding master-key-elsewhere says what it is worth"),
+    ("master key", "master-key-missing", "the finding master-key-elsewhere says what that file is worth"),
     (
         "secret",
         "master-key-does-not-open",

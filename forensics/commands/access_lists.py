@@ -9,7 +9,7 @@ from __future__ import annotations
 from forensics.commands import parameters as kind
 from forensics.commands.command import Command, Parameter
 
-_PATH = Parameter(kind.path)
+_PATH = Parameter(kind.own_path)
 
 COMMANDS = (
     Command("take-ownership", ("takeown /f <path> /a",), "makes Administrators the owner", {"path": _PATH}),

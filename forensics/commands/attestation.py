@@ -10,7 +10,7 @@ from __future__ import annotations
 from forensics.commands import parameters as kind
 from forensics.commands.command import Command, Parameter
 
-_FOLDER = Parameter(kind.path)
+_FOLDER = Parameter(kind.own_path)
 
 COMMANDS = (
     Command(
@@ -73,7 +73,7 @@ COMMANDS = (
         "show-template",
         ("certutil -v -dstemplate <template>",),
         "shows a template as Active Directory has it",
-        {"template": Parameter(kind.quoted)},
+        {"template": Parameter(kind.named(kind.quoted))},
         changes=False,
     ),
 )

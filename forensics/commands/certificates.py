@@ -15,7 +15,7 @@ PROTECTED_STORES = frozenset({"shielded vm local certificates", "remote desktop"
 """Stores of the computer that services keep by themselves, or on which trust hangs: nothing is deleted there."""
 
 _SCOPE = Parameter(kind.context)
-_STORE = Parameter(kind.quoted)
+_STORE = Parameter(kind.named(kind.quoted))
 _THUMBPRINT = Parameter(kind.thumbprint)
 _IN_STORE = {"scope": _SCOPE, "store": _STORE, "thumbprint": _THUMBPRINT}
 
@@ -29,7 +29,7 @@ def _yes(value: str) -> str:
 def _open_store(store: str) -> str:
     if store.lower() in PROTECTED_STORES:
         raise Refused("kept")
-    return kind.quoted(store)
+    return kind.named(kind.quoted)(store)
 
 
 _PROVED = Parameter(_yes)
@@ -103,7 +103,7 @@ COMMANDS = (
             'Get-PfxData -FilePath "$folder\\<thumbprint>.pfx" -Password $password',
         ),
         "exports certificate and key into the folder of pfx-folder, and opens the file once",
-        {"scope": Parameter(kind.drive), "store": Parameter(kind.inside_quotes), "thumbprint": _THUMBPRINT},
+        {"scope": Parameter(kind.drive), "store": Parameter(kind.named(kind.inside_quotes)), "thumbprint": _THUMBPRINT},
         changes=False,
     ),
     Command(
@@ -114,7 +114,7 @@ COMMANDS = (
             " -Exportable -Password $password",
         ),
         "imports what export-pfx wrote, from the folder of pfx-password; makes the store where there is none",
-        {"scope": Parameter(kind.drive), "store": Parameter(kind.inside_quotes), "thumbprint": _THUMBPRINT},
+        {"scope": Parameter(kind.drive), "store": Parameter(kind.named(kind.inside_quotes)), "thumbprint": _THUMBPRINT},
     ),
     Command(
         "import-pfx-over",
@@ -138,7 +138,7 @@ COMMANDS = (
         "request-certificate",
         ("certreq -enroll <scope> -policyserver * <template>",),
         "requests a new certificate, with a new key, from a template of an enterprise authority",
-        {"scope": Parameter(kind.enrolment), "template": Parameter(kind.quoted)},
+        {"scope": Parameter(kind.enrolment), "template": Parameter(kind.named(kind.quoted))},
     ),
     Command(
         "renew-certificate",

@@ -14,7 +14,7 @@ from forensics.commands.command import Command, Parameter
 
 _PATH = {"path": Parameter(kind.path)}
 _THUMBPRINT = Parameter(kind.thumbprint)
-_STORE = Parameter(kind.inside_quotes)
+_STORE = Parameter(kind.named(kind.inside_quotes))
 _OLD_OR_NEW = {"thumbprint": Parameter(kind.matching(re.compile(f"{kind.THUMBPRINT.pattern}|{NEW}")))}
 
 COMMANDS = (

@@ -12,8 +12,8 @@ from forensics.commands.command import Command, Parameter
 COMMANDS = (
     Command(
         "copy-file",
-        ("Copy-Item -LiteralPath <path> -Destination <target> -Force",),
-        "copies a file that may be hidden; the copy has the access list of its new folder",
+        ("if (-not (Test-Path -LiteralPath <target>)) { Copy-Item -LiteralPath <path> -Destination <target> -Force }",),
+        "copies a file that may be hidden to where nothing lies yet; the copy has the access list of its new folder",
         {"path": Parameter(kind.path), "target": Parameter(kind.path)},
     ),
     Command(

@@ -46,7 +46,7 @@ COMMANDS = (
             f'Move-Item -LiteralPath "Cert:\\LocalMachine\\<store>\\<thumbprint>" -Destination "{_CERTIFICATES}"',
         ),
         "moves a certificate with its key from another store of the computer into that of the guardians",
-        {"store": Parameter(kind.inside_quotes), "thumbprint": Parameter(kind.thumbprint)},
+        {"store": Parameter(kind.named(kind.inside_quotes)), "thumbprint": Parameter(kind.thumbprint)},
     ),
     Command(
         "renew-guardian",

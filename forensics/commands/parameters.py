@@ -40,6 +40,15 @@ AUTHORITY_STORE = re.compile(r"Root|CA|EKROOT|EKCA")
 """Stores of authorities' certificates."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
 _KEY_FILE = re.compile(rf"(?:[0-9a-f]{{32}}_)?{_GUID.pattern}")
+# What certutil and certreq take for an option or a list of arguments, and for all stores there are.
+_NO_NAME = re.compile(r"[-/@].*|.*[*?\[\]].*", re.DOTALL)
+# What icacls, takeown and attrib would do to more files than the one that a disk calls so.
+_SEVERAL = re.compile(r"[*?]|\\\.\.(?:\\|$)")
+_OF_WINDOWS = re.compile(
+    rf"(?:[A-Z]:|{UNKNOWN_DRIVE})"
+    r"(?:\\(?:Windows(?:\\System32|\\SysWOW64)?|Users|ProgramData|Program Files(?: \(x86\))?))?\\*",
+    re.IGNORECASE,
+)
 _LETTER = re.compile(r"[A-Za-z]:\\")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?")
 
@@ -79,14 +88,27 @@ def as_literal(text: str) -> str:
 
 
 def inside_quotes(value: str) -> str:
-    """Write a part of a word that stands in double quotes."""
-    if sanitise(value) != value or _ACTIVE.search(value) or _DOUBLE_QUOTES.search(value):
+    """Write a part of a word that stands in double quotes, which a last backslash would keep from ending."""
+    if sanitise(value) != value or value.endswith("\\") or _ACTIVE.search(value) or _DOUBLE_QUOTES.search(value):
         raise Refused("unsafe")
     return value
 
 
+def named(write: Kind) -> Kind:
+    """Return a kind for names of stores and templates, which refuses what a tool would take for more than a name."""
+
+    def written(value: str) -> str:
+        if _NO_NAME.fullmatch(value):
+            raise Refused("unsafe")
+        return write(value)
+
+    return written
+
+
 def path(value: str) -> str:
     """Write a path as its Windows has it; on a drive of unknown letter only where that is the system drive."""
+    if _SEVERAL.search(value):
+        raise Refused("unsafe")
     if is_past(value):
         raise Refused("deleted" if is_deleted(value) else "shadow_copy")
     if value.startswith(UNKNOWN_DRIVE):
@@ -97,6 +119,13 @@ def path(value: str) -> str:
     if not _LETTER.match(value):
         raise Refused("other_volume")
     return quoted(value)
+
+
+def own_path(value: str) -> str:
+    """Write the path of what may be given another access list: no drive, and no folder that Windows stands in."""
+    if _OF_WINDOWS.fullmatch(value):
+        raise Refused("not_shown")
+    return path(value.rstrip("\\"))
 
 
 def key_file(value: str) -> str:

@@ -42,7 +42,7 @@ COMMANDS = (
         {
             "scope": Parameter(kind.context),
             "provider": Parameter(kind.quoted),
-            "store": Parameter(kind.quoted),
+            "store": Parameter(kind.named(kind.quoted)),
             "file": Parameter(kind.quoted, "FILE.pfx"),
         },
     ),

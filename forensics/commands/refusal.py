@@ -65,6 +65,11 @@ def refusal(refused: Refused, language: str) -> str:
     return _WORDS[language][refused.reason].format(what=what)
 
 
+def is_refusal(text: str) -> bool:
+    """Tell whether a sentence, of any language, stands for a command that is not printed."""
+    return any(text.startswith(words.partition("{")[0]) for said in _WORDS.values() for words in said.values())
+
+
 _NAMES: dict[str, dict[str, str]] = {
     "en": {
         "scope": "kind of store",

@@ -12,6 +12,7 @@ from forensics.commands.command import Command, Parameter
 
 _VOLUME = {"volume": Parameter(kind.letter, "C:")}
 _SECURE_BOOT = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\SecureBoot"
+_WORK = {"work": Parameter(kind.flags)}
 _RUN_TASK = 'Start-ScheduledTask -TaskName "\\Microsoft\\Windows\\PI\\Secure-Boot-Update"'
 
 COMMANDS = (
@@ -44,17 +45,19 @@ COMMANDS = (
         "begin-secure-boot-update",
         (f"reg add {_SECURE_BOOT} /v AvailableUpdates /t REG_DWORD /d <work> /f", _RUN_TASK),
         "lets Windows exchange the certificates of Secure Boot; not after an event that holds the exchange back",
-        {"work": Parameter(kind.flags)},
+        _WORK,
     ),
     Command(
         "run-secure-boot-task",
         (_RUN_TASK,),
-        "runs the task that exchanges the certificates of Secure Boot",
+        "runs the task that exchanges the certificates of Secure Boot, where begin-secure-boot-update may begin it",
+        _WORK,
     ),
     Command(
         "show-secure-boot-status",
         (f"reg query {_SECURE_BOOT}\\Servicing /v UEFICA2023Status",),
-        "shows how far the exchange of the certificates of Secure Boot got",
+        "shows how far the exchange of the certificates of Secure Boot got, after run-secure-boot-task",
+        _WORK,
         changes=False,
     ),
     Command(

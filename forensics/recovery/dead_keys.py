@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from forensics.case_tables import CaseTables
@@ -89,11 +89,19 @@ def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow
         UnknownSubjectError: Nothing is called that.
     """
     rows = [chain for subject in subjects for chain in _named(case, subject)] if subjects else case.rows("key_chain")
-    return list(
-        {
-            chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in _better_last(case, rows)
-        }.values()
-    )
+    rows = _better_last(case, _by_certificate(case, rows))
+    return list({chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in rows}.values())
+
+
+def _by_certificate(case: CaseTables, rows: Iterable[KeyChainRow]) -> Iterator[KeyChainRow]:
+    """Yield for a key file that holds a certificate's key, though none leads there, the row of that certificate."""
+    holders = {
+        (row.recoverable_on or row.machine_id, row.recoverable_from): row
+        for row in case.rows("key_chain")
+        if row.thumbprint and row.recoverable_from
+    }
+    for row in rows:
+        yield row if row.thumbprint else holders.get((row.machine_id, row.key_file_path), row)
 
 
 def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:

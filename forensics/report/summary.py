@@ -35,7 +35,7 @@ def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> 
     if hit := facts.uses(t.in_force(t.broken)):
         said.append(
             _n(
-                "{count} service use a broken one: {names}.",
+                "{count} service uses a broken one: {names}.",
                 "{count} services use a broken one: {names}.",
                 len(hit),
                 names=all_named(hit),

@@ -19,6 +19,8 @@ _BUT = message(
 def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[str, list[tuple[KeyChainRow, str]]]]:
     """Yield a heading and what is under it: first those in force that whoever names them can open, then the others.
 
+    Those whose access lists were read stand apart.
+
     Args:
         case: The case.
         chains: Chains of it whose keys were opened and proved.
@@ -30,17 +32,28 @@ def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[st
     for use in case.rows("certificate_use"):
         if use.opens == "unusable" and use.certainty != "candidate":
             shut_out.setdefault((use.machine_id, use.thumbprint), []).append(use)
-    well, others = [], []
+    well: list[tuple[KeyChainRow, str]] = []
+    unless: list[tuple[KeyChainRow, str]] = []
+    others: list[tuple[KeyChainRow, str]] = []
     for chain in chains:
         uses = [use for use in shut_out.get((chain.machine_id, chain.thumbprint), ()) if is_use_of(use, chain)]
         if uses:
             names = joined(dict.fromkeys(use.label or use.consumer for use in uses), ", ")
             others.append((chain, _("; not for {names}", names=names)))
         elif chain.is_in_force(case.as_of):
-            well.append((chain, ""))
+            (unless if chain.access == "not_examined" else well).append((chain, ""))
         else:
             others.append((chain, ""))
     if well:
         yield _("WELL: opened and proved, {windows} would open these keys", windows=windows_of(case)), well
+    if unless:
+        yield (
+            _(
+                "WELL: opened and proved, {windows} would open these keys, "
+                "unless access lists that were not read forbid it",
+                windows=windows_of(case),
+            ),
+            unless,
+        )
     if others:
         yield _(_BUT), others

@@ -210,6 +210,27 @@ def test_a_guardian_is_renewed_only_where_its_certificate_has_ended() -> None:
         ("rename-file", {"path": "C:\\k\\f (deleted, file record 98)", "name": "f.old"}, "deleted"),
         ("place-file", {"file": "f", "target": "C:\\k\\f", "sid": "S-1-5-18", "grants": "*S-1-5-18:F"}, "other_volume"),
         ("set-attributes", {"attributes": "+h /s", "path": "C:\\k"}, "unsafe"),
+        *(
+            ("relink-key", {"store": s, "thumbprint": TP}, "unsafe")
+            for s in ("-delstore", "/f", "@list", "*", "M?", "[a]")
+        ),
+        ("export-pfx", {"store": "*", "thumbprint": TP}, "unsafe"),
+        ("request-certificate", {"template": "-user"}, "unsafe"),
+        *(
+            ("grant-alone", {"path": p, "grants": "*S-1-5-18:F"}, "unsafe")
+            for p in ("C:\\MachineKeys\\*", "C:\\k\\?", "C:\\EK\\..\\Windows", "%SystemDrive%\\k\\*")
+        ),
+        *(
+            ("remove-grants-below", {"path": p, "sids": "S-1-1-0"}, "not_shown")
+            for p in (
+                "C:\\",
+                "c:\\windows\\",
+                "D:\\Users",
+                "%SystemDrive%\\Windows\\System32",
+                "C:\\Program Files (x86)",
+            )
+        ),
+        ("set-eklist-folder", {"folder": "C:\\EK List\\"}, "unsafe"),
         ("recover-key", {"thumbprint": TP, "exportable": ""}, "unknown"),
         ("renew-certificate", {"serial": "01", "valid": "0"}, "not_shown"),
         ("enrol-now", {"enabled": "0"}, "not_shown"),
@@ -227,6 +248,12 @@ def test_refusals(name: str, values: dict[str, str], reason: str) -> None:
     assert refused.value.reason == reason
     assert refusal(refused.value, "en")
     assert refusal(refused.value, "ja")
+
+
+def test_a_backslash_at_the_end_leaves_its_word_whole() -> None:
+    """Windows PowerShell hands a program ``"C:\\EK List\\"`` with its last quote as part of the name."""
+    written = CATALOGUE["grant"].write({"path": "C:\\EK List\\", "grants": "*S-1-5-18:F"})
+    assert written.lines == ('icacls "C:\\EK List" /grant "*S-1-5-18:F"',)
 
 
 def test_a_users_store_is_that_users_shell() -> None:

@@ -95,7 +95,7 @@ def test_the_list_says_from_where_or_what_is_missing(tmp_path: Path) -> None:
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0] == (
-        "3 of 15 keys can be written into PFX files, 4 more with --even-not-exportable; --to FOLDER does that."
+        "3 of 14 keys can be written into PFX files, 4 more with --even-not-exportable; --to FOLDER does that."
     )
     at = {line.split(",")[0]: lines[number + 1] for number, line in enumerate(lines) if line.startswith("CN=")}
     assert at["CN=device.contoso.test"] == (
@@ -106,6 +106,12 @@ def test_the_list_says_from_where_or_what_is_missing(tmp_path: Path) -> None:
         "4209c24da88321c2d1aa5b3e46e0c245_9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162, opened with the earlier DPAPI_SYSTEM "
         "(OldVal); it may be exported"
     )
+    # Its certificate's link leads to a key that was made anew.
+    found = "5f3815c6360daa630fbfc92c15f50536_9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"
+    assert found in at["CN=mail.contoso.test"]
+    assert not any(line.startswith("te-WebServer-mail") for line in lines)
+    (by_file,) = forensics.recover(SAMPLE, found).keys
+    assert by_file.chain.subject == "CN=mail.contoso.test"
 
 
 def test_the_list_says_in_japanese_why_a_key_is_not_had() -> None:

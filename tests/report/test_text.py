@@ -202,6 +202,13 @@ def test_long_lists_say_how_much_they_leave_out() -> None:
     ]
 
 
+def test_a_key_whose_access_list_was_not_read_is_well_with_that_said() -> None:
+    text = only(chain(), chain(thumbprint="BB", access="not_examined", not_after=utc(2028, 1, 1)))
+    told = "WELL: opened and proved, Windows on this disk would open these keys"
+    assert text.split(f"{told}\n")[1].splitlines()[0].startswith("  - CN=alive.contoso.test, store MY")
+    assert text.split(f"{told}, unless access lists that were not read forbid it\n")[1].count("  - CN=") == 1
+
+
 def test_a_key_that_a_service_cannot_read_is_not_well() -> None:
     shut_out = CertificateUseRow(
         machine_id=1, source_path="SOFTWARE", thumbprint=ALIVE, consumer="SQL Server", detail="A", label="SQL Server A",

@@ -98,7 +98,7 @@ def test_a_smart_card_value_in_the_wrong_key_is_told() -> None:
 def test_clones_are_one_finding_with_both_computers() -> None:
     case = examined("clone-one", "clone-two")
     assert _stated(case) == {
-        "clone-without-generalize": ("medium", "proved", {"CLONE-1", "CLONE-2"}),
+        "clone-without-generalize": ("high", "proved", {"CLONE-1", "CLONE-2"}),
         "duplicate-machine-sid-enforced": ("high", "likely", {"CLONE-1", "CLONE-2"}),
         "private-key-on-several-machines": ("info", "proved", {"CN=shared.contoso.test"}),
     }

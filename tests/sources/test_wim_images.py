@@ -164,7 +164,7 @@ def test_media_of_windows_raise_no_alarm(tmp_path: Path) -> None:
     ]
     assert {finding.rule for finding in case.finding_list if finding.severity != "info"} == set()
     assert (case.has_findings, case.is_incomplete) == (False, False)
-    assert "Nothing is down or wrong." in forensics.render(case, "screen")
+    assert "Nothing is known to be down or wrong." in forensics.render(case, "screen")
 
 
 def test_many_images_of_many_files_are_quick(tmp_path: Path) -> None:

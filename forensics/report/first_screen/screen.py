@@ -273,8 +273,9 @@ class FirstScreen:
         return sentences(lines)
 
     def _nothing(self) -> str:
-        """Say that nothing is wrong, and that nothing ends soon."""
-        nothing = _("Nothing is wrong.") if only_profiles(self._case) else _("Nothing is down or wrong.")
+        """Say that nothing that was seen is wrong, and that nothing ends soon."""
+        is_profile = only_profiles(self._case)
+        nothing = _("Nothing is known to be wrong.") if is_profile else _("Nothing is known to be down or wrong.")
         if not self._ending.cared_for:
             return sentences([nothing, _("Ends in {days} days: none.", days=WITHIN.days)])
         besides = _("Ends in {days} days: none ({besides}).", days=WITHIN.days, besides=self._ending.cared_for)
@@ -298,7 +299,8 @@ def _and_more(names: Sequence[str], down: int) -> str:
 
 def _beside_savable(chains: Sequence[KeyChainRow]) -> str:
     hanging = sum(chain.hangs_on is not None for chain in chains)
-    nameless = sum(chain.thumbprint is None for chain in chains)
+    told = {(chain.recoverable_on or chain.machine_id, chain.recoverable_from) for chain in chains if chain.thumbprint}
+    nameless = sum(c.thumbprint is None and (c.machine_id, c.key_file_path) not in told for c in chains)
     said = []
     if hanging:
         said.append(

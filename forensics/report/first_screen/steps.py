@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
 from forensics.commands.bindings import NEW
+from forensics.commands.refusal import is_refusal
 from forensics.commands.shell import shell_label
 from forensics.language import _, listed, spoken_language
 from forensics.report.first_screen.entries import Step
@@ -20,12 +21,15 @@ _DELETES = re.compile(
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
 _CONDITION = re.compile(
-    r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise|on (the (authority|device|host)|each|a))\b"
-    r"|場合|とき|限り|のみ|だけ|なら|なければ"
+    r"\b(if|where|when|while|only|unless|every session ends)\b"
+    r"|^(\d+\. )?(else|otherwise|on (the (authority|ca|device|host)|each|a))\b"
+    r"|場合|とき|限り|のみ|だけ|なら|なければ|セッションが終了"
     r"|^(\d+\. )?(それ以外|その他|(証明機関|デバイス|ホスト|各\S+|それぞれ\S*)で)",
     re.IGNORECASE,
 )
 """In each language that texts of rules are in."""
+_CONTINUES = re.compile(r"Then\b|そのあと|次に")
+_KEEPS_AWAY = re.compile(r"\bDo not start this disk\b|このディスクから起動(せず|しない)")
 _PREPARES = re.compile(r"\$\w+ *=[^;]*$")
 _NUMBER = re.compile(r"^\d+\. ")
 _END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])|(?<=。)(?=.)")
@@ -34,8 +38,9 @@ _END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])|(?<=。)(?=.)")
 def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
     """Return what the most specific finding says is to be done first; None where none says anything.
 
-    One that has a command comes before those that have none, a cause before what it explains. A deletion is never a
-    first step, nor is a command about another certificate; one that only gives a name to what comes after it is none.
+    That a disk must not be started comes before all else. One that has a command comes before those that have none, a
+    cause before what it explains. A deletion is never a first step, nor is a command about another certificate; one
+    that only gives a name to what comes after it is none.
 
     Args:
         findings: What is said of one thing.
@@ -44,18 +49,26 @@ def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
     told = list(findings)
     explained = {name for finding in told for name in finding.consequences}
     steps = [
-        (not step.is_command, finding.id in explained, SEVERITIES.index(finding.severity), len(finding.subjects), step)
+        (_rank(step), finding.id in explained, SEVERITIES.index(finding.severity), len(finding.subjects), step)
         for finding in told
         if (step := _step(finding.remedy, subject)) is not None
     ]
     return min(steps, key=lambda found: found[:4])[4] if steps else None
 
 
+def _rank(step: Step) -> int:
+    return 0 if _KEEPS_AWAY.search(step.text) else 1 if step.is_command else 2
+
+
 def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
     if not remedy:
         return None
+    said = (sentence for block in remedy if block.kind != "command" for sentence in _sentences(block.text))
+    if (keep := next(filter(_KEEPS_AWAY.search, said), None)) is not None:
+        return Step(keep, is_command=False)
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
-    if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
+    is_first = at is not None and not _continues(remedy[:at])
+    if at is not None and is_first and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
         needs_purpose = NEW in remedy[at].text or not _is_english(remedy[:at])
         unless = _condition(remedy[:at]) or (_purpose(remedy[:at]) if needs_purpose else "")
         if not _PREPARES.match(remedy[at].text):
@@ -66,6 +79,12 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
             return Step(_("{purpose}: see -v", purpose=_NUMBER.sub("", leading[-1]).rstrip(":")), is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
+
+
+def _continues(before: Sequence[Block]) -> bool:
+    """Tell whether a command is for after something that has none, or whose own is not printed."""
+    texts = [block.text for block in before if block.kind != "command"]
+    return (len(texts) > 1 and _CONTINUES.match(texts[-1]) is not None) or any(map(is_refusal, texts))
 
 
 def _where(commands: Sequence[Block]) -> str:

@@ -279,7 +279,7 @@ def test_what_is_no_machine_of_today_is_said_before_what_it_has() -> None:
     case.sources[0].older_state_of = "disk-000002.avhdx"
     lines = forensics.render(case, "screen").splitlines()
     assert lines[1] == "disk1.vhdx is an older state of a machine: the present one is disk-000002.avhdx"
-    assert "Nothing is down or wrong" not in "\n".join(lines)
+    assert "Nothing is known to be down" not in "\n".join(lines)
 
 
 def test_sections_that_have_nothing_say_so() -> None:

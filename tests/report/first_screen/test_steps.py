@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from forensics.commands.refusal import Refused, refusal
 from forensics.report.first_screen.entries import Step
 from forensics.report.first_screen.steps import first_step
 from forensics.tables.finding import Block, BlockKind, Finding, Severity, Shell, Subject
@@ -83,6 +84,56 @@ def test_another_shell_than_the_administrators_is_named(shell: Shell | None, whe
 @pytest.mark.parametrize("command", ["Get-ChildItem x | Format-Table Thumbprint", 'icacls "C:\\x" /remove:d *S-1-5-18'])
 def test_what_deletes_no_object_is_a_step(command: str) -> None:
     assert first_step([finding(("command", command))], MINE) == Step(command, is_command=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "A deleted file has it. Do not start this disk, and copy it: see there.",
+            "Do not start this disk, and copy it: see there.",
+        ),
+        (
+            "削除されたファイルにあります。このディスクから起動せず、コピーしてください。",
+            "このディスクから起動せず、コピーしてください。",
+        ),
+    ],
+)
+def test_that_a_disk_must_not_be_started_comes_before_a_command_that_runs_on_it(text: str, said: str) -> None:
+    loses = finding(("item", "Import it:"), ("command", "certutil -f -importPFX MY x"), ("item", text), severity="low")
+    other = finding(("command", "icacls x"), severity="critical")
+    assert first_step([other, loses], MINE) == Step(said, is_command=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["While the machine starts, in the machine itself:", "On the CA this shows it:", "On a machine of that build:"],
+)
+def test_a_command_for_another_computer_says_so(text: str) -> None:
+    step = first_step([finding(("paragraph", text), ("command", "go"))], MINE)
+    assert step is not None
+    assert step.before == text.rstrip(":")
+
+
+def test_a_command_for_after_something_is_not_the_first_step() -> None:
+    told = finding(("paragraph", "Have it made again."), ("paragraph", "Then restart that:"), ("command", "go"))
+    assert first_step([told], MINE) == Step("Have it made again.", is_command=False)
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_what_comes_after_a_command_that_is_not_printed_is_not_the_first_step(language: str) -> None:
+    refused = refusal(Refused("unknown", "listener"), language)
+    told = finding(("paragraph", "Set another one:"), ("paragraph", refused), ("command", "restart"))
+    assert first_step([told], MINE) == Step("Set another one", is_command=False)
+
+
+def test_a_restart_that_ends_sessions_says_so() -> None:
+    told = finding(
+        ("paragraph", "Restart it: Windows makes one. Every session ends then, also yours."), ("command", "go")
+    )
+    step = first_step([told], MINE)
+    assert step is not None
+    assert step.before == "Every session ends then, also yours."
 
 
 def test_a_remark_is_no_command() -> None:

@@ -357,7 +357,8 @@ class TestKeysOfTheDisk:
             in text
         )
         assert [line.strip() for line in code(text).splitlines() if "Invoke-Tool" in line] == [
-            'Invoke-Tool { Copy-Item -LiteralPath "C:\\copies\\f" -Destination "C:\\k\\f" -Force }',
+            'Invoke-Tool { if (-not (Test-Path -LiteralPath "C:\\k\\f")) { Copy-Item -LiteralPath "C:\\copies\\f" '
+            '-Destination "C:\\k\\f" -Force } }',
             'Invoke-Tool { icacls "C:\\k\\f" /setowner *S-1-5-18 }',
             'Invoke-Tool { icacls "C:\\k\\f" /inheritance:r /grant "*S-1-5-18:F" "*S-1-5-32-544:F" "*S-1-5-20:R" }',
         ]
