@@ -86,7 +86,6 @@ class Proof:
     older_hives: str | None = None
 
 
-
 @dataclass(slots=True)
 class Prover:
     """Proves slots, each once.
@@ -183,9 +182,7 @@ class Prover:
         self._judge_key(slot, proof, opened, lambda raw: parse_cng_private(raw, file.algorithm))
         return _unless_pin(proof, opened, policy is not None and (policy.has_ui_policy or policy.has_pin))
 
-    def _judge_key(
-        self, slot: KeySlot, proof: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]
-    ) -> None:
+    def _judge_key(self, slot: KeySlot, proof: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]) -> None:
         """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not.
 
         What the MAC covers is what Windows wrote: a key of a kind that is not modelled here is not damaged.
