@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence
@@ -23,12 +24,11 @@ _SERVICES_ELSEWHERE = sentence(
 _DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """What one chain rests on beside the key file itself.
 
     Attributes:
-        claim: Where the certificate and its link to the key were read.
         identity: Where MachineGuid was read.
         secret: Where DPAPI_SYSTEM was read.
         services: Where it stands whether CNG Key Isolation is disabled.
@@ -36,9 +36,9 @@ class Ground:
         no_secret: Why a hive that DPAPI_SYSTEM is opened from, and which is there, was not read; None where both were.
         mixed: That the hives are of two machines, where that is known: no fault is then known to be one.
         no_guid: Why MachineGuid is not known although its place was seen whole; None where it is, or was not.
+        saw_claim: Looks at :attr:`claim`, which is of interest only where something is broken.
     """
 
-    claim: Outcome = PRESENT
     identity: Outcome = PRESENT
     secret: Outcome = PRESENT
     services: Outcome = PRESENT
@@ -46,6 +46,12 @@ class Ground:
     no_secret: str | None = None
     mixed: Outcome | None = None
     no_guid: str | None = None
+    saw_claim: Callable[[], Outcome] = lambda: PRESENT
+
+    @cached_property
+    def claim(self) -> Outcome:
+        """Where the certificate and its link to the key were read."""
+        return self.saw_claim()
 
 
 def ground_of(installation: Installation, key_iso_start: int | None, machine_guid: str | None = None) -> Ground:
@@ -117,12 +123,15 @@ class Grounds:
 
     def of(self, certificate: CertificateEvidence) -> Ground:
         """Return what every chain rests on, and where a certificate and the provider that it names would stand."""
-        path = certificate.row.source_path
-        hive = path.partition("\\")[0].rpartition("/")[2]
         link = certificate.link
         is_cng = link is not None and link.provider_type == 0 and provider_kind(link) != "capi"
-        claim = _named(hive, self._installation.coverage.saw(Place.at(path)))
-        return replace(self._common, claim=claim, providers=self._of_providers(is_cng))
+
+        def claim() -> Outcome:
+            path = certificate.row.source_path
+            hive = path.partition("\\")[0].rpartition("/")[2]
+            return _named(hive, self._installation.coverage.saw(Place.at(path)))
+
+        return replace(self._common, saw_claim=claim, providers=self._of_providers(is_cng))
 
     def _of_providers(self, is_cng: bool) -> Outcome:
         if is_cng not in self._providers:

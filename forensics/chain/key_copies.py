@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
 
 from forensics.chain.claim import home_of
 from forensics.chain.key_index import KeySlot, slots_of
@@ -18,6 +19,8 @@ from forensics.formats.public_key import PublicKey
 if TYPE_CHECKING:
     from forensics.collectors.key_copies import FoundCopies
     from forensics.collectors.past_volumes import PastVolume
+
+_Told = TypeVar("_Told")
 
 
 class KeyCopies:
@@ -67,27 +70,36 @@ class KeyCopies:
         """Why there may be more; None where all names were searched."""
         return self._found.not_searched
 
-    def with_public(self, public: PublicKey) -> Iterator[KeySlot]:
-        """Yield the slots of copies that hold a public half, in clear or once opened."""
-        yield from self._by_public.get(public, ())
-        yield from (slot for slot in self._by_public.get(None, ()) if self._prover.prove(slot).public == public)
+    def with_public(self, public: PublicKey) -> Sequence[KeySlot]:
+        """Return the slots of copies that hold a public half, first in clear, then once opened."""
+        return self._by_public.get(public, ())
 
-    def of_name(self, file: KeyFileEvidence) -> Iterator[KeySlot]:
-        """Yield the slots of copies that have the same name as a key file, whatever somebody added to it."""
+    def of_name(self, file: KeyFileEvidence) -> Sequence[KeySlot]:
+        """Return the slots of copies that have the same name as a key file, whatever somebody added to it."""
         name = (file.row.name_hash, file.row.name_guid)
-        if all(name):
-            yield from (slot for slot in self._slots if (slot.file.row.name_hash, slot.file.row.name_guid) == name)
+        return self._by_name.get(name, ()) if all(name) else ()
 
     @cached_property
     def _slots(self) -> list[KeySlot]:
         return [slot for file in self._found.files for slot in slots_of(file)]
 
     @cached_property
-    def _by_public(self) -> dict[PublicKey | None, list[KeySlot]]:
-        found: dict[PublicKey | None, list[KeySlot]] = defaultdict(list)
-        for slot in self._slots:
-            found[slot.public].append(slot)
-        return found
+    def _by_public(self) -> Mapping[PublicKey, Sequence[KeySlot]]:
+        in_clear = ((slot.public, slot) for slot in self._slots)
+        opened = ((self._prover.prove(slot).public, slot) for slot in self._slots if slot.public is None)
+        return _grouped((public, slot) for public, slot in chain(in_clear, opened) if public is not None)
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str | None, str | None], Sequence[KeySlot]]:
+        return _grouped(((slot.file.row.name_hash, slot.file.row.name_guid), slot) for slot in self._slots)
+
+
+def _grouped(slots: Iterable[tuple[_Told, KeySlot]]) -> Mapping[_Told, Sequence[KeySlot]]:
+    """Return slots by what tells them, in their order."""
+    found: dict[_Told, list[KeySlot]] = defaultdict(list)
+    for told, slot in slots:
+        found[told].append(slot)
+    return found
 
 
 def copies_on_own_volume(evidence: Evidence, prover: Prover) -> KeyCopies:

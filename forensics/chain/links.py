@@ -132,8 +132,7 @@ class Links:
 
     def first_broken(self, apart_from: Collection[ChainLink] = ()) -> ChainLink | None:
         """Return the first broken link of those that count."""
-        broken = self.broken
-        return next((link for link in _ORDER if link in broken and link not in apart_from), None)
+        return min((link for link in self.broken if link not in apart_from), key=_ORDER.index, default=None)
 
     @property
     def verdict(self) -> KeyVerdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_key_found import Unlocked
@@ -40,7 +40,7 @@ _MAGIC = re.compile(b"[A-Z]{3}[A-Z0-9]")
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proof:
     """What a key file's own blobs proved.
 
@@ -84,9 +84,6 @@ class Proof:
     master_key_waits: str | None = None
     is_users: bool = False
     older_hives: str | None = None
-
-
-_NO_PRIVATE_HALF = Proof(private_key="damaged")
 
 
 @dataclass(slots=True)
@@ -156,37 +153,36 @@ class Prover:
 
     def _prove_capi(self, slot: KeySlot, capi: CapiSlot) -> Proof:
         if capi.private is None and capi.private_error is None:
-            return _NO_PRIVATE_HALF
-        start, unlocked = self._unlock(slot, capi.private, capi.export_flag)
+            return Proof(private_key="damaged")
+        proof, unlocked = self._unlock(slot, capi.private, capi.export_flag)
         if unlocked is None or unlocked.key is None:
-            return _damaged_before_opening(start, capi.private_error)
-        start = replace(start, exportable=self._capi_exportable(slot, capi.export_flag, unlocked.key))
+            return _damaged_before_opening(proof, capi.private_error)
+        proof.exportable = self._capi_exportable(slot, capi.export_flag, unlocked.key)
         if capi.private is None:
-            return _damaged_before_opening(start, capi.private_error)
+            return _damaged_before_opening(proof, capi.private_error)
         opened = self._open(slot, capi.private, unlocked.key)
-        judged = self._judge_key(slot, start, opened, lambda raw: parse_capi_private(raw, slot.public))
+        self._judge_key(slot, proof, opened, lambda raw: parse_capi_private(raw, slot.public))
         # Strong key protection: the blob itself announces a secret that only its owner types.
-        return _unless_pin(judged, opened, bool(capi.private.strong))
+        return _unless_pin(proof, opened, bool(capi.private.strong))
 
     def _prove_cng(self, slot: KeySlot, file: CngKeyFile) -> Proof:
         if file.private_key is None and file.private_key_error is None:
-            return _NO_PRIVATE_HALF
-        start, unlocked = self._unlock(slot, file.private_key, file.private_properties)
+            return Proof(private_key="damaged")
+        proof, unlocked = self._unlock(slot, file.private_key, file.private_properties)
         if unlocked is None or unlocked.key is None:
-            return _damaged_before_opening(start, file.private_key_error)
+            return _damaged_before_opening(proof, file.private_key_error)
         policy = self._cng_policy(slot, file.private_properties, unlocked.key)
-        start = replace(start, exportable=_cng_exportable(policy), per_boot=bool(policy and policy.per_boot))
+        proof.exportable, proof.per_boot = _cng_exportable(policy), bool(policy and policy.per_boot)
         if file.private_key is None:
-            return _damaged_before_opening(start, file.private_key_error)
+            return _damaged_before_opening(proof, file.private_key_error)
         opened = self._open(slot, file.private_key, unlocked.key, dpapi.CNG_PRIVATE_KEY_ENTROPY)
         if opened.mac_ok and opened.clear is not None and _is_vbs(opened.clear, policy, file.algorithm):
-            return replace(start, private_key="sealed_vbs")
-        judged = self._judge_key(slot, start, opened, lambda raw: parse_cng_private(raw, file.algorithm))
-        return _unless_pin(judged, opened, policy is not None and (policy.has_ui_policy or policy.has_pin))
+            proof.private_key = "sealed_vbs"
+            return proof
+        self._judge_key(slot, proof, opened, lambda raw: parse_cng_private(raw, file.algorithm))
+        return _unless_pin(proof, opened, policy is not None and (policy.has_ui_policy or policy.has_pin))
 
-    def _judge_key(
-        self, slot: KeySlot, start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]
-    ) -> Proof:
+    def _judge_key(self, slot: KeySlot, proof: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]) -> None:
         """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not.
 
         What the MAC covers is what Windows wrote: a key of a kind that is not modelled here is not damaged.
@@ -198,36 +194,38 @@ class Prover:
                 key = parse(raw)
             except FormatError as error:
                 if opened.mac_ok and error.kind == "not_a_key_blob":
-                    return replace(start, private_key="not_examined", not_modelled=_form_of(raw))
+                    proof.private_key, proof.not_modelled = "not_examined", _form_of(raw)
+                    return
                 continue
             if opened.mac_ok and isinstance(key, UnmodelledKey):
-                return replace(start, private_key="not_examined", not_modelled=sentence("kind ({kind})", kind=key.kind))
+                proof.private_key, proof.not_modelled = "not_examined", sentence("kind ({kind})", kind=key.kind)
+                return
             if not self.ring.work.may_check(key, slot.file.row.path):
-                return replace(start, private_key="not_examined")
-            if opened.mac_ok and key.is_consistent():
-                _keep(slot, start, key)
-                return replace(start, private_key="proved", public=key.public, recovered=True)
-            if _is_had_by_arithmetic(key):
-                _keep(slot, start, key)
-                return replace(start, private_key="damaged", public=key.public, recovered=True)
-        return replace(start, private_key="damaged")
+                proof.private_key = "not_examined"
+                return
+            is_proved = opened.mac_ok and key.is_consistent()
+            if is_proved or _is_had_by_arithmetic(key):
+                _keep(slot, proof, key)
+                proof.private_key = "proved" if is_proved else "damaged"
+                proof.public, proof.recovered = key.public, True
+                return
+        proof.private_key = "damaged"
 
     def _prove_tpm(self, slot: KeySlot, file: PcpKeyFile) -> Proof:
-        sealed = Proof(private_key="sealed_tpm", public=slot.public)
-        if file.sealed_blob is None:
-            return sealed
-        start, unlocked = self._unlock(slot, file.sealed_blob)
-        sealed = replace(
-            start, private_key="locked" if start.private_key == "locked" else "sealed_tpm", public=slot.public
-        )
-        if unlocked is None or unlocked.key is None:
-            return sealed
+        proof, unlocked = self._unlock(slot, file.sealed_blob)
+        proof.public = slot.public
+        if proof.private_key != "locked":
+            proof.private_key = "sealed_tpm"
+        if file.sealed_blob is None or unlocked is None or unlocked.key is None:
+            return proof
         opened = self._open(slot, file.sealed_blob, unlocked.key)
         if not opened.mac_ok or opened.clear is None:
-            return replace(sealed, private_key="damaged")
-        return self._prove_opened_tpm(slot, sealed, opened.clear)
+            proof.private_key = "damaged"
+        else:
+            self._prove_opened_tpm(slot, proof, opened.clear)
+        return proof
 
-    def _prove_opened_tpm(self, slot: KeySlot, sealed: Proof, clear: bytes) -> Proof:
+    def _prove_opened_tpm(self, slot: KeySlot, proof: Proof, clear: bytes) -> None:
         """Read the wrapped key that DPAPI covered; one that is laid out otherwise than known is no proof of damage."""
         row = slot.file.row
         try:
@@ -235,9 +233,9 @@ class Prover:
         except FormatError as error:
             message = sentence("the wrapped key under DPAPI: {message}", message=error.message)
             self.ring.installation.problem(row.path, error.kind, message, error.offset)
-            return sealed
+            return
         self.opened_pcp[row.path] = blob
-        return replace(sealed, public=blob.public)
+        proof.public = blob.public
 
     def _cng_policy(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:
         if blob is None:
@@ -259,24 +257,26 @@ class Prover:
         return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"
 
 
-def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
+def _keep(slot: KeySlot, proof: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
-        elsewhere = start.master_key_elsewhere if start.opened_elsewhere else None
-        path, with_what = slot.file.row.path, start.tried.opened_with
-        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, with_what, elsewhere, start.older_hives))
+        elsewhere = proof.master_key_elsewhere if proof.opened_elsewhere else None
+        path, with_what = slot.file.row.path, proof.tried.opened_with
+        vault.keep(OpenedKey(path, proof.unlocked_by, proof.exportable, key, with_what, elsewhere, proof.older_hives))
 
 
-def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:
+def _unless_pin(proof: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:
     """A blob that does not open because a further secret is missing is not damaged."""
-    if wants_pin and not opened.mac_ok and not judged.recovered:
-        return replace(judged, private_key="needs_pin")
-    return judged
+    if wants_pin and not opened.mac_ok and not proof.recovered:
+        proof.private_key = "needs_pin"
+    return proof
 
 
-def _damaged_before_opening(start: Proof, error: FormatError | None) -> Proof:
+def _damaged_before_opening(proof: Proof, error: FormatError | None) -> Proof:
     """A blob that cannot even be parsed is damaged, unless its master key is what is missing."""
-    return start if error is None or start.private_key == "locked" else replace(start, private_key="damaged")
+    if error is not None and proof.private_key != "locked":
+        proof.private_key = "damaged"
+    return proof
 
 
 def _form_of(clear: bytes) -> str:
@@ -293,10 +293,12 @@ def _is_had_by_arithmetic(key: PrivateKey) -> bool:
 
 
 def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:
+    if not is_vbs_blob(clear) and (policy is None or not policy.is_vbs):
+        return False
     try:
         parse_cng_private(clear, algorithm)
     except FormatError:
-        return is_vbs_blob(clear) or (policy is not None and policy.is_vbs)
+        return True
     return False
 
 

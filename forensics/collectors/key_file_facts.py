@@ -59,6 +59,8 @@ def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile, 
 
 
 def _report_slot(installation: Installation, path: str, name: str, slot: CapiSlot) -> None:
+    if not any((slot.public_error, slot.private_error, slot.export_error)):
+        return
     for part, error in (
         (sentence("public key"), slot.public_error),
         (sentence("private key"), slot.private_error),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from forensics.facts.loss_told import with_loss_told
 from forensics.facts.machine_life import machine_life
@@ -54,24 +55,26 @@ class _Facts:
         self._certificates: dict[int, CertificateRow] = {}
         self._standings: dict[int, dict[tuple[str, str], Standing]] = {}
         self._lives: dict[int, MachineRow] = {}
+        self._finders: dict[type[Row], Callable[[Any], Row]] = {
+            CertificateRow: self._certificate,
+            CertificateUseRow: self._use,
+            MachineRow: lambda row: remote_desktop(self._life(row), tables),
+            GuardianRow: self.virtual_machines.guardian,
+            KeyChainRow: self._chain,
+            VmRow: lambda row: replace(row, label=self.virtual_machines.label(row)),
+        }
 
     def of(self, row: Row) -> Row:
         """Return a row with its facts; one that has none is returned as it is."""
-        if isinstance(row, CertificateRow):
-            return self._certificate(row)
-        if isinstance(row, CertificateUseRow):
-            return self._use(row)
-        if isinstance(row, MachineRow):
-            return remote_desktop(self._life(row), self.tables)
-        if isinstance(row, GuardianRow):
-            return self.virtual_machines.guardian(row)
-        if isinstance(row, KeyChainRow):
-            place = recovery_place(row, self.tables) if row.recoverable_from is not None else None
-            judged = replace(row, standing=self._standing(row), recovery_place=place)
-            return with_loss_told(judged, self._as_of)
-        if isinstance(row, VmRow):
-            return replace(row, label=self.virtual_machines.label(row))
-        return row
+        find = self._finders.get(type(row))
+        return row if find is None else find(row)
+
+    def _chain(self, row: KeyChainRow) -> KeyChainRow:
+        standing = self._standing(row)
+        place = recovery_place(row, self.tables) if row.recoverable_from is not None else None
+        if (standing, place) != (row.standing, row.recovery_place):
+            row = replace(row, standing=standing, recovery_place=place)
+        return with_loss_told(row, self._as_of)
 
     def _use(self, row: CertificateUseRow) -> CertificateUseRow:
         return replace(
@@ -113,7 +116,9 @@ class _Facts:
             warn_from=renewal.warn_from,
             alarm_from=renewal.alarm_from,
         )
-        return replace(found, **self.new_certificates.of(found, consumers)._asdict())
+        for name, fact in self.new_certificates.of(found, consumers)._asdict().items():
+            setattr(found, name, fact)
+        return found
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:
         machines = self.tables.of(MachineRow, machine_id)

@@ -28,8 +28,7 @@ def parse_bcrypt_public(data: bytes) -> PublicKey:
     cursor = Cursor(data)
     magic = cursor.take(4, "magic")
     if magic == b"RSA1":
-        cursor.u32("bits")
-        e_size, n_size = cursor.u32("cbPublicExp"), cursor.u32("cbModulus")
+        _, e_size, n_size = cursor.u32s("bits", "cbPublicExp", "cbModulus")
         cursor.take(8, "prime sizes")
         if not 0 < e_size <= MAX_RSA_BYTES or not 0 < n_size <= MAX_RSA_BYTES:
             raise FormatError(

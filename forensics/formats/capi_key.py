@@ -69,12 +69,17 @@ def parse_capi_key_file(data: bytes) -> CapiKeyFile:
     version = cursor.u32("version")
     if version != 2:
         raise FormatError("bad_magic", 0, sentence("CAPI key files have version 2, not {version}", version=version))
-    cursor.u32("reserved")
-    name_size = cursor.u32("length of name")
-    sig_public, sig_private = cursor.u32("sigPublicLen"), cursor.u32("sigPrivateLen")
-    exch_public, exch_private = cursor.u32("exchPublicLen"), cursor.u32("exchPrivateLen")
-    hash_size = cursor.u32("hashLen")
-    sig_flag, exch_flag = cursor.u32("sigExportFlagLen"), cursor.u32("exchExportFlagLen")
+    _, name_size, sig_public, sig_private, exch_public, exch_private, hash_size, sig_flag, exch_flag = cursor.u32s(
+        "reserved",
+        "length of name",
+        "sigPublicLen",
+        "sigPrivateLen",
+        "exchPublicLen",
+        "exchPrivateLen",
+        "hashLen",
+        "sigExportFlagLen",
+        "exchExportFlagLen",
+    )
     sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
     total = HEADER_SIZE + sum(sections)
     if total != len(data):
@@ -104,7 +109,7 @@ def parse_capi_public_halves(data: bytes) -> list[PublicKey]:
     """
     cursor = Cursor(data)
     version, _, name_size, sig_public, sig_private, exch_public, exch_private, hash_size, sig_flag, exch_flag = (
-        cursor.u32("header") for _ in range(10)
+        cursor.u32s(*["header"] * 10)
     )
     sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
     if version != 2 or HEADER_SIZE + sum(sections) != len(data):
@@ -116,9 +121,10 @@ def parse_capi_public_halves(data: bytes) -> list[PublicKey]:
 
 
 def _slot(cursor: Cursor, public_size: int, private_size: int, flag_size: int) -> CapiSlot | None:
+    if not public_size and not private_size:
+        cursor.take(flag_size)
+        return None
     public, public_error = parse_section(cursor, public_size, parse_capi_public)
     private, private_error = parse_section(cursor, private_size, parse_dpapi_blob)
     export_flag, export_error = parse_section(cursor, flag_size, parse_dpapi_blob)
-    if not public_size and not private_size:
-        return None
     return CapiSlot(public, public_error, private, private_error, export_flag, export_error)

@@ -38,7 +38,7 @@ def parse_capi_public(data: bytes) -> PublicKey:
 
 def _rsa(cursor: Cursor) -> RsaPublicKey:
     cursor.take(4, "magic")
-    slot, bits, last, e = cursor.u32("slot"), cursor.u32("bits"), cursor.u32("last byte"), cursor.u32("exponent")
+    slot, bits, last, e = cursor.u32s("slot", "bits", "last byte", "exponent")
     size = bits // 8
     if bits % 8 or not 0 < size <= MAX_RSA_BYTES or last != size - 1 or slot < size:
         raise FormatError(
@@ -52,7 +52,7 @@ def _rsa(cursor: Cursor) -> RsaPublicKey:
 
 def _dss(cursor: Cursor) -> DsaPublicKey:
     at = cursor.offset
-    p_bits, q_bits, j_bits, x_bits = (cursor.u32(f"bit length of {name}") for name in "pqjx")
+    p_bits, q_bits, j_bits, x_bits = cursor.u32s(*(f"bit length of {name}" for name in "pqjx"))
     whole_bytes = all(bits % 8 == 0 for bits in (p_bits, q_bits, j_bits, x_bits))
     large = max(p_bits, j_bits) > MAX_RSA_BYTES * 8 or max(q_bits, x_bits) > _MAX_DSS_PRIVATE_BITS
     if not whole_bytes or large or not p_bits or not q_bits:

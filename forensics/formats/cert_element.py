@@ -51,7 +51,7 @@ def parse_cert_element(data: bytes) -> CertElement:
     for _ in range(_MAX_PROPERTIES):
         if not cursor.remaining:
             return CertElement(properties, properties.get(32), kind)
-        number, _encoding, size = cursor.u32("property id"), cursor.u32("encoding"), cursor.u32("property size")
+        number, _encoding, size = cursor.u32s("property id", "encoding", "property size")
         properties.setdefault(number, cursor.take(size, f"property {number}"))
         kind = kind or _ELEMENTS.get(number)
     raise FormatError(

@@ -129,10 +129,9 @@ def parse_cng_key_file(data: bytes) -> CngKeyFile:
     version = cursor.u32("version")
     if version != 1:
         raise FormatError("bad_magic", 0, sentence("CNG key files have version 1, not {version}", version=version))
-    cursor.u32("reserved")
-    name_size = cursor.u32("length of name")
+    _, name_size = cursor.u32s("reserved", "length of name")
     index, type_class = cursor.u16("algorithm"), cursor.u16("algorithm class")
-    sizes = [cursor.u32(f"length of {what}") for what in ("public properties", "private properties", "private key")]
+    sizes = cursor.u32s("length of public properties", "length of private properties", "length of private key")
     cursor.take(16, "reserved")
     total = HEADER_SIZE + name_size + sum(sizes)
     if total != len(data):
@@ -185,8 +184,9 @@ def parse_cng_properties(data: bytes) -> tuple[CngProperty, ...]:
                 start,
                 sentence("a key does not have more than {max_properties} properties", max_properties=_MAX_PROPERTIES),
             )
-        size, number, _ = cursor.u32("property size"), cursor.u32("property id"), cursor.u32("reserved")
-        name_size, value_size = cursor.u32("length of name"), cursor.u32("length of value")
+        size, number, _, name_size, value_size = cursor.u32s(
+            "property size", "property id", "reserved", "length of name", "length of value"
+        )
         if size != _PROPERTY_HEADER + name_size + value_size or name_size % 2:
             message = sentence(
                 "a property of {size} bytes cannot hold a name of {name_size} and a value of {value_size} bytes",

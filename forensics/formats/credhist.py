@@ -116,9 +116,9 @@ def _header(data: bytes, at: int) -> tuple[int, str, int]:
 
 def _parse_link(body: bytes, guid: str) -> CredHistLink:
     cursor = Cursor(body)
-    cursor.u32("type")
-    hash_algorithm, rounds, sid_size = cursor.u32("hash"), cursor.u32("rounds"), cursor.u32("SID length")
-    cipher, sha1_size, nt_size = cursor.u32("cipher"), cursor.u32("SHA-1 length"), cursor.u32("NT hash length")
+    _, hash_algorithm, rounds, sid_size, cipher, sha1_size, nt_size = cursor.u32s(
+        "type", "hash", "rounds", "SID length", "cipher", "SHA-1 length", "NT hash length"
+    )
     salt = cursor.take(16, "salt")
     sid = parse_sid(cursor.take(sid_size, "SID"))
     ciphertext = cursor.take(cursor.remaining)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from uuid import UUID
 
 from forensics.formats.errors import FormatError
@@ -48,9 +49,27 @@ class Cursor:
         """Return the next unsigned 32-bit integer."""
         return int.from_bytes(self.take(4, what), "little")
 
+    def u32s(self, *names: str) -> tuple[int, ...]:
+        """Return one unsigned 32-bit integer for each name."""
+        start = self.offset
+        end = start + 4 * len(names)
+        if end > len(self.data):
+            return tuple(self.u32(name) for name in names)
+        self.offset = end
+        return struct.unpack_from(f"<{len(names)}I", self.data, start)
+
     def u64(self, what: str = "field") -> int:
         """Return the next unsigned 64-bit integer."""
         return int.from_bytes(self.take(8, what), "little")
+
+    def sized(self, what: str = "field") -> bytes:
+        """Return as many bytes as the unsigned 32-bit integer before them says."""
+        start = self.offset + 4
+        end = start + int.from_bytes(self.data[self.offset : start], "little")
+        if end > len(self.data):
+            return self.take(self.u32(f"length of {what}"), what)
+        self.offset = end
+        return self.data[start:end]
 
     def guid(self, what: str = "GUID") -> UUID:
         """Return the next 16 bytes as a GUID in Windows byte order."""

@@ -12,6 +12,7 @@ from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 DPAPI_PROVIDER = UUID("df9d8cd0-1501-11d1-8c7a-00c04fc297eb")
+_PROVIDER_BYTES = DPAPI_PROVIDER.bytes_le
 
 _SIGNED_FROM = 20
 
@@ -57,32 +58,32 @@ def parse_dpapi_blob(data: bytes) -> DpapiBlob:
             whole blocks, signature not as long as its hash) or ``truncated``.
     """
     cursor = Cursor(data)
-    if cursor.u32("version") != 1 or cursor.guid("provider GUID") != DPAPI_PROVIDER:
+    if cursor.u32("version") != 1 or cursor.take(16, "provider GUID") != _PROVIDER_BYTES:
         raise FormatError("bad_magic", 0, sentence("no DPAPI blob: version and provider GUID differ"))
     cursor.u32("master key version")
     master_key_guid = str(cursor.guid("master key GUID"))
     flags = cursor.u32("flags")
     # A damaged description costs Windows the MAC but not us the key, so bad text is no error.
-    description = _sized(cursor, "description").decode("utf-16-le", "replace").rstrip("\0")
-    cipher, key_bits = cursor.u32("cipher"), cursor.u32("key bits")
+    description = cursor.sized("description").decode("utf-16-le", "replace").rstrip("\0")
+    cipher, key_bits = cursor.u32s("cipher", "key bits")
     block = block_size(cipher)
     if block is None:
         raise FormatError(
             "unknown_algorithm", cursor.offset - 8, sentence("cipher 0x{cipher:x} is unknown", cipher=cipher)
         )
-    salt = _sized(cursor, "salt")
-    strong = _sized(cursor, "strong-protection field")
+    salt = cursor.sized("salt")
+    strong = cursor.sized("strong-protection field")
     hash_at = cursor.offset
-    hash_algorithm, hash_bits = cursor.u32("hash"), cursor.u32("hash bits")
+    hash_algorithm, hash_bits = cursor.u32s("hash", "hash bits")
     if digest_size(hash_algorithm) is None:
         raise FormatError(
             "unknown_algorithm",
             hash_at,
             sentence("hash 0x{hash_algorithm:x} is unknown", hash_algorithm=hash_algorithm),
         )
-    nonce = _sized(cursor, "HMAC nonce")
+    nonce = cursor.sized("HMAC nonce")
     data_at = cursor.offset
-    ciphertext = _sized(cursor, "data")
+    ciphertext = cursor.sized("data")
     if not ciphertext or len(ciphertext) % block:
         raise FormatError(
             "bad_length",
@@ -90,7 +91,7 @@ def parse_dpapi_blob(data: bytes) -> DpapiBlob:
             sentence("{count} bytes of data are no whole blocks of {block}", count=len(ciphertext), block=block),
         )
     signed_to = cursor.offset
-    sign = _sized(cursor, "signature")
+    sign = cursor.sized("signature")
     if len(sign) * 8 != hash_bits:
         raise FormatError(
             "bad_length",
@@ -115,7 +116,3 @@ def parse_dpapi_blob(data: bytes) -> DpapiBlob:
         signed_range=data[_SIGNED_FROM:signed_to],
         raw=data[: cursor.offset],
     )
-
-
-def _sized(cursor: Cursor, what: str) -> bytes:
-    return cursor.take(cursor.u32(f"length of {what}"), what)

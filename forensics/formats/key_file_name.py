@@ -87,7 +87,7 @@ def _capi_hash(raw: bytes) -> str:
 
 
 def _words(digest: bytes) -> str:
-    return "".join(f"{word:08x}" for word in struct.unpack("<4I", digest))
+    return struct.pack(">4I", *struct.unpack("<4I", digest)).hex()
 
 
 def _lower_ascii(text: str) -> str:
@@ -95,5 +95,7 @@ def _lower_ascii(text: str) -> str:
 
 
 def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # Windows maps one UTF-16 unit to one; Python's lower() may make two characters of one.
     return "".join(low if len(low := c.lower()) == 1 else c for c in text)

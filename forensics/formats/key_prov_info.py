@@ -47,8 +47,9 @@ def parse_key_prov_info(data: bytes) -> KeyProvInfo:
         FormatError: ``truncated``, ``bad_offset`` or ``bad_text``.
     """
     cursor = Cursor(data)
-    container_at, provider_at = cursor.u32("offset of container"), cursor.u32("offset of provider")
-    provider_type, flags = cursor.u32("provider type"), cursor.u32("flags")
+    container_at, provider_at, provider_type, flags = cursor.u32s(
+        "offset of container", "offset of provider", "provider type", "flags"
+    )
     cursor.take(8, "parameters")
     key_spec = cursor.u32("key spec")
     return KeyProvInfo(
@@ -69,7 +70,9 @@ def _text(data: bytes, start: int, what: str) -> str:
             0,
             sentence("{what} lies at {start}, outside {count} bytes", what=what, start=start, count=len(data)),
         )
-    for end in range(start, len(data) - 1, 2):
-        if data[end : end + 2] == b"\0\0":
-            return Cursor(data, start).utf16(end - start, what)
-    raise FormatError("bad_text", start, sentence("{what} has no end", what=what))
+    end = data.find(b"\0\0", start)
+    while (end - start) % 2 and end != -1:
+        end = data.find(b"\0\0", end + 1)
+    if end == -1:
+        raise FormatError("bad_text", start, sentence("{what} has no end", what=what))
+    return Cursor(data, start).utf16(end - start, what)

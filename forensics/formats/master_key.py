@@ -147,8 +147,8 @@ def _parse_section(section: bytes, start: int) -> MasterKeySection:
         raise FormatError(
             "bad_magic", start, sentence("master key sections have version 1 or 2, not {version}", version=version)
         )
-    salt, rounds = cursor.take(16, "salt"), cursor.u32("rounds")
-    hash_algorithm, cipher = cursor.u32("hash"), cursor.u32("cipher")
+    salt = cursor.take(16, "salt")
+    rounds, hash_algorithm, cipher = cursor.u32s("rounds", "hash", "cipher")
     if not 1 <= rounds <= MAX_ROUNDS:
         raise FormatError("bad_rounds", start + 20, sentence("{rounds} rounds are not plausible", rounds=rounds))
     digest, block = digest_size(hash_algorithm), block_size(cipher)
@@ -177,7 +177,7 @@ def _parse_credhist(section: bytes, start: int) -> str:
 def _parse_domain(section: bytes, start: int) -> DomainSection:
     cursor = Cursor(section)
     try:
-        version, secret_size, access_size = cursor.u32(), cursor.u32(), cursor.u32()
+        version, secret_size, access_size = cursor.u32s("version", "size of the secret", "size of the access check")
         guid = str(cursor.guid())
         return DomainSection(version, guid, cursor.take(secret_size), cursor.take(access_size))
     except FormatError as error:

@@ -107,7 +107,7 @@ def parse_pcpkey(data: bytes) -> PcpKeyFile:
         if data[cursor.offset : cursor.offset + 4] == _FRAME:
             trailing = cursor.remaining - len(_FRAME)
             return PcpKeyFile(container, key_type, blob, sealed, tuple(others), trailing)
-        tag, size = cursor.u32("tag"), cursor.u32("size")
+        tag, size = cursor.u32s("tag", "size")
         start = cursor.offset
         value = cursor.take(size, f"value of tag 0x{tag:08x}")
         if tag == TAG_CONTAINER:
@@ -140,7 +140,7 @@ def parse_pcp_blob(data: bytes) -> PcpBlob:
     cursor = Cursor(data)
     if cursor.take(4, "magic") != b"PCPM":
         raise FormatError("bad_magic", 0, sentence("no PCPM magic"))
-    header_size, pcp_type, flags = cursor.u32("cbHeader"), cursor.u32("pcpType"), cursor.u32("flags")
+    header_size, pcp_type, flags = cursor.u32s("cbHeader", "pcpType", "flags")
     if header_size > len(data) or header_size < _HEADER_BEFORE_SIZES:
         raise FormatError(
             "bad_length",

@@ -184,7 +184,7 @@ def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
     if data[:4] != b"RSA2":
         raise FormatError("not_a_key_blob", 0, sentence("no RSA2 magic"))
     cursor.take(4, "magic")
-    slot, bits, last, e = cursor.u32("slot"), cursor.u32("bits"), cursor.u32("last byte"), cursor.u32("exponent")
+    slot, bits, last, e = cursor.u32s("slot", "bits", "last byte", "exponent")
     size = bits // 8
     if bits % 16 or not 0 < size <= MAX_RSA_BYTES or last != size - 1 or not size <= slot <= size + 64 or slot % 2:
         raise FormatError(
@@ -215,7 +215,7 @@ def parse_private_key_blob(data: bytes) -> RsaPrivateKey:
     if data[8:12] != b"RSA2":
         raise FormatError("not_a_key_blob", 8, "no RSA2 magic")
     cursor.take(4, "magic")
-    bits, e = cursor.u32("bits"), cursor.u32("exponent")
+    bits, e = cursor.u32s("bits", "exponent")
     size = bits // 8
     if bits % 16 or not 0 < size <= MAX_RSA_BYTES:
         raise FormatError("bad_length", 12, sentence("there is no RSA key of {bits} bits", bits=bits))
@@ -265,7 +265,7 @@ def parse_cng_private(
     if magic in (b"RSA2", b"RSA3"):
         return _cng_rsa(cursor, full=magic == b"RSA3")
     if magic == b"KDBM":
-        version, size = cursor.u32("version"), cursor.u32("cbKeyData")
+        version, size = cursor.u32s("version", "cbKeyData")
         if version != 1 or not 0 < size <= _MAX_SYMMETRIC_BYTES:
             raise FormatError(
                 "bad_length",
@@ -291,8 +291,7 @@ def parse_cng_private(
 
 
 def _cng_rsa(cursor: Cursor, *, full: bool) -> RsaPrivateKey:
-    cursor.u32("bits")
-    sizes = [cursor.u32(what) for what in ("cbPublicExp", "cbModulus", "cbPrime1", "cbPrime2")]
+    _, *sizes = cursor.u32s("bits", "cbPublicExp", "cbModulus", "cbPrime1", "cbPrime2")
     if not all(0 < size <= MAX_RSA_BYTES for size in sizes):
         raise FormatError("bad_length", 8, sentence("an RSA key cannot have numbers of {sizes} bytes", sizes=sizes))
     _, n_size, p_size, q_size = sizes
