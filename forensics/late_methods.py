@@ -18,6 +18,7 @@ from dataclasses import MISSING, FrozenInstanceError, fields
 from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -95,7 +96,13 @@ def _compiled_init(cls: Any, frozen: bool) -> Any:
             known[default] = f.default
             parameter = f"{name}={default}"
         (named if f.kw_only else parameters).append(parameter)
-        body.append(f"_assign(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        slot = getattr(cls, name, None)
+        if frozen and isinstance(slot, MemberDescriptorType):
+            # Sooner than by its name.
+            known[f"_set_{name}"] = slot.__set__
+            body.append(f"_set_{name}(self, {value})")
+        else:
+            body.append(f"_assign(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         body.append("self.__post_init__()")
     parameters += named[: len(named) if len(named) > 1 else 0]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFollowed, NotFound, NotObtained, Unreadable
@@ -26,33 +25,42 @@ class Guarded:
     failure: Outcome | None = None
 
 
-@contextmanager
-def guard(installation: Installation, path: str) -> Iterator[Guarded]:
-    """Turn an exception raised inside the block into a problem at ``path``; the block's remaining lines are skipped.
+class guard(Guarded):
+    """Turns an exception raised inside the block into a problem at ``path``; the block's remaining lines are skipped.
 
     Args:
         installation: Where the problem is recorded.
         path: What was being read, as provenance shows it.
-
-    Yields:
-        What tells after the block whether it failed.
     """
-    guarded = Guarded()
-    try:
-        yield guarded
-    except FormatError as error:
-        guarded.failure = Outcome("unreadable", error.message)
-        installation.problem(path, error.kind, error.message, error.offset)
-    except (SourceError, NotFound, Unreadable) as error:
-        guarded.failure = outcome_of(error)
-        # A link is told once, however much would lie behind it.
-        installation.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, said_by(error))
-    except OSError as error:
-        guarded.failure = outcome_of(error)
-        installation.problem(path, NotObtained.kind, guarded.failure.why or "")
-    except Exception as error:
-        # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
-        # A lack of memory here says nothing of what lies there.
-        message = sentence("reading failed {how}", how=how(error))
-        guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
-        installation.problem(path, kind_of(error), message)
+
+    __slots__ = ("_installation", "_path")
+
+    def __init__(self, installation: Installation, path: str) -> None:
+        self._installation = installation
+        self._path = path
+        self.failure = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if isinstance(error, FormatError):
+            self.failure = Outcome("unreadable", error.message)
+            self._installation.problem(self._path, error.kind, error.message, error.offset)
+        elif isinstance(error, SourceError | NotFound | Unreadable):
+            self.failure = outcome_of(error)
+            # A link is told once, however much would lie behind it.
+            path = error.path if isinstance(error, NotFollowed) else self._path
+            self._installation.problem(path, error.kind, said_by(error))
+        elif isinstance(error, OSError):
+            self.failure = outcome_of(error)
+            self._installation.problem(self._path, NotObtained.kind, self.failure.why or "")
+        else:
+            # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
+            # A lack of memory here says nothing of what lies there.
+            message = sentence("reading failed {how}", how=how(error))
+            self.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
+            self._installation.problem(self._path, kind_of(error), message)
+        return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,37 +135,35 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
 def _flat(event: Mapping[str, Any]) -> dict[str, str]:
     """Return the event's data by name; elements within elements as ``outer.inner``, unnamed data as param1 ..."""
     fields: dict[str, str] = {}
-    for name, value in _leaves(event.get("EventData"), "", 0):
-        _add(fields, name, value)
+    _add_leaves(fields, event.get("EventData"), "", 0)
     user_data = event.get("UserData")
     if isinstance(user_data, dict):
         for root, content in user_data.items():
-            for name, value in _leaves(content, "" if isinstance(content, dict) else root, 1):
-                _add(fields, name, value)
+            _add_leaves(fields, content, "" if isinstance(content, dict) else root, 1)
     return fields
 
 
-def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
+def _add_leaves(fields: dict[str, str], value: Any, name: str, depth: int) -> None:
     if value is None:
         return
     if depth > MAX_DEPTH:
-        yield name, "…"
+        _add(fields, name, "…")
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key == "#text" or (key == "Data" and not name):
-                yield from _leaves(inner, name or "param", depth + 1)
+                _add_leaves(fields, inner, name or "param", depth + 1)
             elif key == "#attributes":
                 inner = {k: v for k, v in inner.items() if k != "xmlns"} if isinstance(inner, dict) else None
                 # EventData may have a name of its own, which is a constant of its template.
                 if name or set(inner or ()) != {"Name"}:
-                    yield from _leaves(inner, name, depth + 1)
+                    _add_leaves(fields, inner, name, depth + 1)
             else:
-                yield from _leaves(inner, f"{name}.{key}" if name and name != "param" else key, depth + 1)
+                _add_leaves(fields, inner, f"{name}.{key}" if name and name != "param" else key, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            yield from _leaves(item, name, depth + 1)
+            _add_leaves(fields, item, name, depth + 1)
     else:
-        yield name, _plain(value)
+        _add(fields, name, _plain(value))
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
@@ -214,11 +212,11 @@ def _error_code(names: Mapping[str, str]) -> str | None:
         if code:
             return code
     for value in names.values():
-        found = _CODE_IN_TEXT.search(value)
+        found = _CODE_IN_TEXT.search(value) if "0x" in value else None
         if found and int(found[1], 16) >= 1 << 31:
             return f"0x{found[1].lower()}"
     for value in names.values():
-        number = _MESSAGE_NUMBER.fullmatch(value)
+        number = _MESSAGE_NUMBER.fullmatch(value) if value.startswith("%%") else None
         if number and int(number[1]) < 1 << 32:
             return f"0x{int(number[1]):x}"
     return next((code for v in names.values() if (code := _CODE_OF_TEXT.get(v.rstrip(".。").lower()))), None)

@@ -84,21 +84,9 @@ _TO_EVENT_ID = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """The name of an element, in a template.
-
-    Attributes:
-        spelt: The name.
-        place: Where in the chunk it lies, as the template says.
-        own_place: Where it would lie if it were spelt out right there, from the template's size on.
-        is_own: It is.
-    """
-
-    spelt: bytes
-    place: int
-    own_place: int
-    is_own: bool
+_Name = tuple[bytes, int, int, bool]
+"""The name of an element, in a template: as it is spelt, where in the chunk it lies, as the template says, where it
+would lie if it were spelt out right there, from the template's size on, and whether it is."""
 
 
 def template_at(chunk: bytes, at: int) -> EventTemplate | None:
@@ -117,10 +105,8 @@ def template_at(chunk: bytes, at: int) -> EventTemplate | None:
     if head is None:
         return None
     template, names = head
-    for name in names:
-        if (name.place == begin + name.own_place) != name.is_own:
-            return None
-        if not chunk.startswith(name.spelt, name.place + _NAME_HEADER):
+    for spelt, place, own_place, is_own in names:
+        if (place == begin + own_place) != is_own or not chunk.startswith(spelt, place + _NAME_HEADER):
             return None
     return template
 
@@ -155,4 +141,4 @@ def _names(match: re.Match[bytes], names: tuple[tuple[int, bytes], ...]) -> Iter
     for group, spelt in names:
         if match[group] is not None:
             begin, end = match.span(group + 1)
-            yield _Name(spelt, _NUMBER.unpack(match[group])[0], begin, begin < end)
+            yield spelt, _NUMBER.unpack(match[group])[0], begin, begin < end

@@ -75,11 +75,12 @@ def check_chunk(chunk: bytes) -> None:
         )
     free, data_sum = struct.unpack_from("<II", chunk, 48)
     (header_sum,) = struct.unpack_from("<I", chunk, 124)
-    if zlib.crc32(chunk[128:CHUNK_HEADER], zlib.crc32(chunk[:120])) != header_sum:
+    view = memoryview(chunk)
+    if zlib.crc32(view[128:CHUNK_HEADER], zlib.crc32(view[:120])) != header_sum:
         raise FormatError("bad_checksum", 124, sentence("the checksum of a chunk's header is wrong"))
     if not CHUNK_HEADER <= free <= CHUNK_SIZE:
         raise FormatError("bad_length", 48, sentence("a chunk's free space begins outside the chunk"))
-    if zlib.crc32(chunk[CHUNK_HEADER:free]) != data_sum:
+    if zlib.crc32(view[CHUNK_HEADER:free]) != data_sum:
         raise FormatError("bad_checksum", 52, sentence("the checksum of a chunk's records is wrong"))
 
 

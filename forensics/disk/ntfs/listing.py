@@ -40,9 +40,14 @@ class IndexEntries(Sequence[Entry]):
 
 def entry_from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
     """Return an entry as its folder has it."""
-    path = f"{parent.path}/{key.name}" if parent.path else key.name
+    path = path_in(parent, key)
     is_dir = bool(key.flags & DIRECTORY_FLAG) and not key.flags & REPARSE_FLAG
     return Entry(key.name, path, is_dir, key.size, filetime(key.created), filetime(key.modified), reference)
+
+
+def path_in(parent: Entry, key: FileNameKey) -> str:
+    """Return the path of what a folder has under a name."""
+    return f"{parent.path}/{key.name}" if parent.path else key.name
 
 
 def find_in(listing: Listing, wanted: str) -> tuple[int, FileNameKey] | None:

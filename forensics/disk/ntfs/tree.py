@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from forensics.disk.ntfs import folder_faults
@@ -14,7 +15,7 @@ from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.folder import Folder
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
-from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in
+from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in, path_in
 from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
     COMPRESSED,
@@ -361,36 +362,36 @@ class NtfsTree:
         return hit
 
     def _entry(self, parent: Entry, reference: int, key: FileNameKey) -> Entry:
-        by_index = entry_from_index(parent, reference, key)
+        path, by_index = path_in(parent, key), partial(entry_from_index, parent, reference, key)
         created, modified, size = key.created, key.modified, key.size
         try:
             record = self.volume.record(reference)
         except WrongRecord as reason:
-            return self._doubted(parent, by_index, said_by(reason), reason.offset)
+            return self._doubted(parent, by_index(), said_by(reason), reason.offset)
         except BrokenStructure as reason:
             # The name is there all the same: whoever opens it is told why it cannot be read.
-            self._log.tell(by_index.path, said_by(reason), reason.offset)
-            return by_index
+            self._log.tell(path, said_by(reason), reason.offset)
+            return by_index()
         except Unreadable:
-            return by_index
+            return by_index()
         number = reference & NUMBER
         if not bears(record, key.name, key.namespace, self._folder(parent).own):
             why = folder_faults.stranger(number)
-            strange = by_index if bears(record, key.name) else replace(by_index, misnamed=why)
+            strange = by_index() if bears(record, key.name) else replace(by_index(), misnamed=why)
             return self._doubted(parent, strange, why, self.volume.place_of(number))
         if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
             message = sentence("file record {number} and its folder disagree on whether it is a folder", number=number)
-            return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))
-        is_dir = record.is_dir and not reparse_tag(record) & NAME_SURROGATE
+            return self._doubted(parent, by_index(), message, self.volume.place_of(number, 22))
+        is_link = reparse_tag(record) & NAME_SURROGATE
         standard, data = record.find(STANDARD_INFORMATION), record.find(DATA)
         if standard and len(standard.value or b"") >= 16:
             created, modified = struct.unpack_from("<QQ", standard.value or b"")
         if data is not None:
             size = min((a for a in record.attributes if a.type == DATA and not a.name), key=lambda a: a.lowest_vcn).size
-            self._claims.claim(number, by_index.path, data)
-        size = 0 if is_dir else size
-        times = filetime(created), filetime(modified)
-        return Entry(key.name, by_index.path, is_dir, size, *times, reference, link_of(record, self.volume.stream))
+            self._claims.claim(number, path, data)
+        is_dir, times = record.is_dir and not is_link, (filetime(created), filetime(modified))
+        link = link_of(record, self.volume.stream) if is_link else None
+        return Entry(key.name, path, is_dir, 0 if is_dir else size, *times, reference, link)
 
     def _doubted(self, parent: Entry, entry: Entry, message: str, offset: int | None) -> Entry:
         """Return an entry of which nothing but the name in its folder is believed, and that in part."""

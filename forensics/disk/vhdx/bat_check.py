@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from operator import sub
 
 from forensics.disk.vhdx import structures as fmt
 from forensics.language import sentence
@@ -35,8 +36,7 @@ def conflicts(
     Returns:
         BAT index -> what lies in the same place, and where that is.
     """
-    # One number for each block, place first: two million tuples would take long and much memory.
-    places = sorted((value >> 20) << _INDEX_BITS | index for index, value in _with_data(bat, has_parent))
+    places = _places(bat, has_parent)
     sizes = _Sizes(geometry)
     found: dict[int, str] = {}
     # Blocks below 1 MiB are refused where they are read.
@@ -48,6 +48,10 @@ def conflicts(
                 break
             if start + sizes.of(index) > region.offset:
                 found[index] = sentence("{what}, at byte {offset} of the file", what=what, offset=region.offset)
+    units = [place >> _INDEX_BITS for place in places]
+    if min(map(sub, units[1:], units), default=0) * fmt.MIB >= geometry.block_size:
+        # Each begins behind the end of the one before, as in all whole files without sector bitmaps.
+        return found
     furthest, before = 0, -1
     for place in places:
         start, index = _split(place)
@@ -70,16 +74,23 @@ def block_of(index: int, geometry: fmt.Geometry) -> int:
     return chunk * geometry.chunk_ratio + (within if within < geometry.chunk_ratio else 0)
 
 
-def _with_data(bat: bytes, has_parent: bool) -> Iterator[tuple[int, int]]:
+def _places(bat: bytes, has_parent: bool) -> list[int]:
+    """Return one number for each block, place first, in order: two million tuples would take long and much memory."""
     states = (fmt.FULLY_PRESENT, fmt.PARTIALLY_PRESENT) if has_parent else (fmt.FULLY_PRESENT,)
+    places: list[int] = []
     for start in range(0, len(bat) // 8 * 8, _PAGE):
         page = bat[start : start + _PAGE]
         # Most of the BAT of a large disk is zero.
         if page.count(0) == len(page):
             continue
-        for within, (value,) in enumerate(struct.iter_unpack("<Q", page[: len(page) // 8 * 8])):
-            if value & 7 in states:
-                yield start // 8 + within, value
+        values = struct.unpack_from(f"<{len(page) // 8}Q", page)
+        places += [
+            (value >> 20) << _INDEX_BITS | index
+            for index, value in enumerate(values, start // 8)
+            if value & 7 in states
+        ]
+    places.sort()
+    return places
 
 
 def _split(place: int) -> tuple[int, int]:
