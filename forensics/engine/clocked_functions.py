@@ -108,10 +108,14 @@ def _like(pattern: str, text: str, escape: str | None = None) -> int:
 @lru_cache(500)
 def _matcher(pattern: str, escape: str | None) -> Callable[[str], bool]:
     """Return what tells whether a text matches a pattern."""
-    pieces = _pieces(pattern, escape)
-    if len(pieces) == 3 and pieces[0] == pieces[2] == "" and isinstance(wanted := pieces[1], str):
-        return lambda text: wanted in text  # nearly all patterns
-    return lambda text: _matches(pieces, text)
+    match _pieces(pattern, escape):
+        # Nearly all patterns are of these two kinds.
+        case ("", str(wanted), ""):
+            return lambda text: wanted in text
+        case (str(start), ""):
+            return lambda text: text.startswith(start)
+        case pieces:
+            return lambda text: _matches(pieces, text)
 
 
 def _pieces(pattern: str, escape: str | None) -> tuple[str | re.Pattern[str], ...]:

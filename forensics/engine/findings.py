@@ -138,9 +138,11 @@ def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[Condi
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
     for number, name in enumerate(query.conditions):
         cells = [row[query.first_condition + number] for row in rows]
-        value = next(v for v in (1, None, 0) if v in cells)
-        told = tuple((word, cells.count(v)) for v, word in _WORDS.items() if v in cells)
-        yield ConditionValue(str(name), _WORDS[value], number < query.deciding, told if len(told) > 1 else ())
+        value = 1 if 1 in cells else None if None in cells else 0
+        told: tuple[tuple[ConditionWord, int], ...] = ()
+        if cells.count(value) < len(cells):
+            told = tuple((word, cells.count(v)) for v, word in _WORDS.items() if v in cells)
+        yield ConditionValue(str(name), _WORDS[value], number < query.deciding, told)
 
 
 def order(findings: list[Finding]) -> None:

@@ -153,7 +153,7 @@ def _written(
     if line.calls:
         values = [partial(_value, row) for row in (rows if line.each else rows[:1])]
         blocks = written(line.calls, values, wording.language, wording.and_so_on)
-        return [replace(block, is_apart=line.is_apart and not n) for n, block in enumerate(blocks)]
+        return [replace(blocks[0], is_apart=True), *blocks[1:]] if blocks and line.is_apart else blocks
     if line.each:
         return _repeated(line, rows, common, wording)
     if _is_left_out(line, rows[0]):
