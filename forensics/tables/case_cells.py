@@ -34,8 +34,8 @@ def rows_of(row_class: type[Row], cells: Sequence[Sequence[Any]], told: Mapping[
     try:
         columns = [_column(each, spec, told) for each, spec in zip(zip(*cells, strict=True), specs, strict=True)]
     except _WRONG:
-        for row in cells:
-            _check_row(row_class.table, specs, row)
+        for given in cells:
+            _check_row(row_class.table, specs, given)
         raise
     # To hand all columns to each row by their names takes several times as long.
     rows = [row_class.__new__(row_class) for _ in cells]
