@@ -15,7 +15,10 @@ from forensics.tables.registry import column_specs
 from tests.engine.rule_files import tables, write_rules
 
 EVENT = {"name": "an event tells", "from": "event", "where": "event.machine_id = this.machine_id", "covered": "always"}
-ROWS = {"key_chain": [{"access": "ok", "recoverable": True}, {"access": "denied"}], "machine": [{}]}
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "key_chain": [{"access": "ok", "recoverable": True}, {"access": "denied"}],
+    "machine": [{}],
+}
 
 
 @pytest.mark.parametrize(
