@@ -36,7 +36,7 @@ def labelled(blocks: Sequence[Block], language: str = "en") -> Iterator[Block]:
         shell = block.shell if block.kind == "command" else None
         if shell is not None and shell != before:
             yield Block("command", shell_label(shell, language), block.is_apart, shell)
-            yield replace(block, is_apart=False)
+            yield replace(block, is_apart=False) if block.is_apart else block
         else:
             yield block
         before = shell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Literal
 
@@ -132,14 +133,14 @@ class _Speaking:
         self._asked: dict[str, bool] = {}
 
     def __call__(self, query: Query) -> bool:
-        statement = query.subjects()
+        statement = query.speaks()
         if statement not in self._asked:
-            self._asked[statement] = self._is_in(statement)
+            self._asked[statement] = self._has_rows(statement)
         return self._asked[statement]
 
-    def _is_in(self, statement: str) -> bool:
+    def _has_rows(self, statement: str) -> bool:
         try:
-            return any(str(identity) == self._subject_id for identity, _, _ in self._database.query(statement))
+            return any(self._database.query(statement, [self._subject_id]))
         except (RuleSqlError, RuleStoppedError):
             return True  # the rule itself tells why
 
@@ -212,9 +213,18 @@ def chosen(found: Iterable[NamedSubjects], text: str) -> list[NamedSubject]:
 
 def _named(database: RuleDatabase, packs: Packs, text: str, former: Sequence[int]) -> NamedSubjects:
     found: NamedSubjects = {}
-    for subject in _all_subjects(database, packs, former):
-        if text in subject.id.casefold() or text in subject.label.casefold():
-            found.setdefault((subject.id, subject.machine_id), subject)
+    statements: dict[str, str] = {}
+    for rule in packs.rules:
+        statements.setdefault(Query(rule, former).subjects(), rule.table)
+    for statement, table in statements.items():
+        with suppress(RuleSqlError, RuleStoppedError):
+            for identity, label, machine_id in database.query(statement):
+                if identity is None:
+                    continue
+                name = str(identity)
+                called = str(label or name)
+                if text in name.casefold() or text in called.casefold():
+                    found.setdefault((name, machine_id), NamedSubject(table, name, called, machine_id))
     return found
 
 
@@ -224,18 +234,3 @@ def _whole_names(subject: NamedSubject) -> Iterator[str]:
     yield subject.label.casefold()
     if common := _COMMON_NAME.match(subject.label):
         yield common[1].casefold()
-
-
-def _all_subjects(database: RuleDatabase, packs: Packs, former: Sequence[int]) -> Iterator[NamedSubject]:
-    asked = set()
-    for rule in packs.rules:
-        query = Query(rule, former)
-        if (statement := query.subjects()) in asked:
-            continue
-        asked.add(statement)
-        try:
-            for identity, label, machine_id in database.query(statement):
-                if identity is not None:
-                    yield NamedSubject(rule.table, str(identity), str(label or identity), machine_id)
-        except (RuleSqlError, RuleStoppedError):
-            continue

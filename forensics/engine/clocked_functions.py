@@ -102,10 +102,22 @@ def _trimmed(text: str, characters: str, left: bool, right: bool) -> str:
 def _like(pattern: str, text: str, escape: str | None = None) -> int:
     if len(pattern) > LONGEST_PATTERN or (escape is not None and len(escape) != 1):
         raise OverflowError
-    return int(_matches(_pieces(pattern, escape), text))
+    return int(_matcher(pattern, escape)(text))
 
 
 @lru_cache(500)
+def _matcher(pattern: str, escape: str | None) -> Callable[[str], bool]:
+    """Return what tells whether a text matches a pattern."""
+    match _pieces(pattern, escape):
+        # Nearly all patterns are of these two kinds.
+        case ("", str(wanted), ""):
+            return lambda text: wanted in text
+        case (str(start), ""):
+            return lambda text: text.startswith(start)
+        case pieces:
+            return lambda text: _matches(pieces, text)
+
+
 def _pieces(pattern: str, escape: str | None) -> tuple[str | re.Pattern[str], ...]:
     """Return what stands between the ``%`` of a pattern: text, or an expression where it has ``_``."""
     pieces: list[str | re.Pattern[str]] = []

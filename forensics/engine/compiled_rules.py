@@ -9,6 +9,7 @@ The rules are pickled, and unpickling makes what a rule consists of and looks up
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
@@ -124,7 +125,7 @@ def compile_rules(home: Path, rules: Iterable[Rule]) -> bytes:
 
 
 def _name(path: Path, home: Path) -> str:
-    return path.relative_to(home).as_posix()
+    return str(path).removeprefix(f"{home}{os.sep}").replace(os.sep, "/")
 
 
 def _bytes(rule: Rule) -> bytes:

@@ -10,7 +10,7 @@ from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import RuleSqlError
 from forensics.engine.rule import Level, Named, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
-from forensics.engine.subjects import named_keys, rank
+from forensics.engine.subjects import default_subject, named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 _ASKED = {"machine": "kind IS DISTINCT FROM 'profile'"}
@@ -31,8 +31,7 @@ class Query:
         groups: How many group keys follow.
         names: Names for the templates, whose columns come last.
 
-    Raises:
-        SqlTextError: A piece names a value that is not there.
+    Putting together a statement raises SqlTextError where a piece names a value that is not there.
     """
 
     # Behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path, rank and named keys.
@@ -40,27 +39,42 @@ class Query:
 
     def __init__(self, rule: Rule, former: Sequence[int] = ()) -> None:
         self.rule = rule
-        self.values: dict[str, str] = {}
-        for name, sql in rule.values.items():
-            self.values[name] = self.sql(sql.text)
-        self._said = self._translated()
         self._named = [*named_conditions(rule.when), *rule.corroboration]
         self.conditions = [condition.name for condition in self._named]
         self.deciding = len(self._named) - len(rule.corroboration)
         self.joins = list(rule.joins)
         self.groups = len(rule.group)
-        joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in rule.joins.items())
         asked = [_ASKED[rule.table]] if rule.table in _ASKED else []
         asked += [f"machine_id NOT IN ({', '.join(map(str, former))})"] if former else []
         judged = f"(SELECT rowid AS rowid, * FROM {rule.table} WHERE {' AND '.join(asked)})" if asked else rule.table
-        self._source = f"{judged} AS this" + "".join(joins)
+        self._judged = f"{judged} AS this"
+
+    @cached_property
+    def values(self) -> dict[str, str]:
+        """The values of the rule as SQL, each with those that it uses filled in."""
+        values: dict[str, str] = {}
+        for name, sql in self.rule.values.items():
+            values[name] = put_values(sql.text, values) if "value." in sql.text else sql.text
+        return values
+
+    @cached_property
+    def _source(self) -> str:
+        joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in self.rule.joins.items())
+        return self._judged + "".join(joins)
+
+    @property
+    def _named_source(self) -> str:
+        """What names the subjects: joined rows do not where these are called as those of their table are."""
+        subject = (self.rule.subject_id.text, self.rule.subject_label.text)
+        return self._judged if subject == default_subject(self.rule.table) else self._source
 
     def sql(self, text: str) -> str:
         """Return a piece with its values filled in."""
         return put_values(text, self.values) if "value." in text else text
 
-    def _translated(self) -> dict[str, str]:
-        """Return the values as the texts name them; what is compared and counted stays English."""
+    @cached_property
+    def _said(self) -> dict[str, str]:
+        """The values as the texts name them; what is compared and counted stays English."""
         translation = self.rule.spoken
         if translation is None or not translation.phrases:
             return self.values
@@ -124,10 +138,19 @@ class Query:
         return f"SELECT this.rowid, {', '.join(columns)} FROM {self._source}"
 
     def about(self) -> str:
-        """Return the statement for the rows of one subject, its only parameter, without what only texts need."""
-        return self._statement(
-            [*self._fixed(truth(self.tree)), *map(self._truth, self._named)], f"({self.subject_id}) = ?"
-        )
+        """Return the statement for the rows of one subject, its only parameter, without what only texts need.
+
+        Their verdicts are not in it: they follow from the conditions.
+        """
+        return self._statement([*self._fixed("NULL"), *map(self._truth, self._named)], self._is_subject)
+
+    def speaks(self) -> str:
+        """Return the statement for whether :meth:`about` has any row: it is short, and for most rules there is none."""
+        return f"SELECT 1 FROM {self._named_source} WHERE {self._is_subject} LIMIT 1"
+
+    @property
+    def _is_subject(self) -> str:
+        return f"({self.subject_id}) = ?"
 
     @property
     def presences(self) -> list[Presence]:
@@ -154,7 +177,7 @@ class Query:
     def subjects(self) -> str:
         """Return the statement for the identity and name of every subject."""
         columns = f"({self.subject_id}), ({self.sql(self.rule.subject_label.text)}), this.machine_id"
-        return f"SELECT DISTINCT {columns} FROM {self._source}"
+        return f"SELECT DISTINCT {columns} FROM {self._named_source}"
 
     def _wanted(self) -> str:
         if self.rule.report_unknown:

@@ -110,4 +110,5 @@ def shorthand(column: str, values: list[str], literals: list[str], line: int) ->
         words = ", ".join(map(quoted, unknown))
         value = f"CASE WHEN this.{column} NOT IN ({words}) THEN this.{column} END" if unknown else value
     name = f"{column} is {' or '.join(values)}"
-    return Leaf(name, f"{value} {wanted}", line, true_sql=f"this.{column} {wanted}", shorthand=True)
+    one_of = (column, tuple(values) if is_text else tuple(map(int, literals)))
+    return Leaf(name, f"{value} {wanted}", line, f"this.{column} {wanted}", shorthand=True, one_of=one_of)

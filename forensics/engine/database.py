@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -111,19 +112,30 @@ class RuleDatabase:
         execute("INSERT INTO examination VALUES (?)", [format_utc(as_of)])
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
-        specs, filled = column_specs(table), set[str]()
+        specs, are_plain = column_specs(table), True
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[start : start + _ROWS_AT_ONCE]
             columns = quick_columns(some, specs)
-            filled |= columns.keys()
             try:
-                self._insert(table, columns.keys(), zip(*columns.values(), strict=True))
+                with self._short():
+                    self._insert(table, columns.keys(), zip(*columns.values(), strict=True))
             except (sqlite3.Error, UnicodeError, OverflowError):
                 self._connection.execute("ROLLBACK")
                 self._insert(table, [s.name for s in specs], row_values(some, specs))
-        self._shorten(table, [spec for spec in specs if spec.name in filled])
+                are_plain = False
+        if not are_plain:
+            self._shorten(table, specs)
         for statement in indexes(table, len(rows)):
             self._connection.execute(statement)
+
+    @contextmanager
+    def _short(self) -> Iterator[None]:
+        """Have SQLite refuse a row that is longer than rules see one value: it looks at the lengths anyway."""
+        before = self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+        try:
+            yield
+        finally:
+            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
     def _shorten(self, table: str, specs: Sequence[ColumnSpec]) -> None:
         """Cut values that are longer than any rule needs: a few of a hostile disk would else make every rule fail."""
@@ -165,12 +177,12 @@ class RuleDatabase:
         self.fence.begin(self.seconds if seconds is None else seconds)
         with self.fence.held():
             cursor = self._connection.execute(sql, parameters)
-        while True:
+            rows = cursor.fetchmany(_AT_ONCE)
+        yield from rows
+        while len(rows) == _AT_ONCE:
             with self.fence.held():
                 rows = cursor.fetchmany(_AT_ONCE)
             yield from rows
-            if len(rows) < _AT_ONCE:
-                return
 
     def size(self, table: str) -> int:
         """Return how many rows of a case a table holds."""

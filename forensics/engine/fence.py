@@ -50,6 +50,8 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1000,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+_TABLES = frozenset({*ROW_CLASSES, "examination"})
+_READ, _OK, _DENY = sqlite3.SQLITE_READ, sqlite3.SQLITE_OK, sqlite3.SQLITE_DENY
 
 
 def now() -> float:
@@ -157,13 +159,12 @@ else:
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:
-    if action == sqlite3.SQLITE_SELECT:
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_READ and (first in ROW_CLASSES or first == "examination"):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and second in FUNCTIONS:
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
+    # Asked for each column that a statement names, first of all whether it may be read.
+    if action == _READ:
+        return _OK if first in _TABLES else _DENY
+    if action == sqlite3.SQLITE_SELECT or (action == sqlite3.SQLITE_FUNCTION and second in FUNCTIONS):
+        return _OK
+    return _DENY
 
 
 def _sentence(error: BaseException) -> str:

@@ -7,7 +7,6 @@ References:
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -138,11 +137,11 @@ def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[Evidenc
 def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[ConditionValue]:
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
     for number, name in enumerate(query.conditions):
-        # Most findings have one row, for which counting is slow.
-        column = query.first_condition + number
-        counts = Counter(row[column] for row in rows) if len(rows) > 1 else {rows[0][column]: 1}
-        value = next(v for v in (1, None, 0) if counts.get(v))
-        told = tuple((word, counts[v]) for v, word in _WORDS.items() if counts.get(v)) if len(counts) > 1 else ()
+        cells = [row[query.first_condition + number] for row in rows]
+        value = 1 if 1 in cells else None if None in cells else 0
+        told: tuple[tuple[ConditionWord, int], ...] = ()
+        if cells.count(value) < len(cells):
+            told = tuple((word, cells.count(v)) for v, word in _WORDS.items() if v in cells)
         yield ConditionValue(str(name), _WORDS[value], number < query.deciding, told)
 
 

@@ -67,6 +67,7 @@ class Leaf(NamedTuple):
         line: Line in the file.
         true_sql: Simpler SQL that is true for the same rows, though it may be false where ``sql`` is NULL.
         shorthand: Written as ``column: value``, the SQL is ours.
+        one_of: Column of the row, and the values one of which it has where this is true; None where that is not plain.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Leaf(NamedTuple):
     line: int
     true_sql: str | None = None
     shorthand: bool = False
+    one_of: tuple[str, tuple[str | int, ...]] | None = None
 
 
 class Covered(NamedTuple):

@@ -5,6 +5,7 @@ The library that reads YAML is imported by :mod:`forensics.engine.yaml_source` a
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from forensics.disk.evidence_files import open_evidence
@@ -65,7 +66,7 @@ def read_text(path: Path) -> str:
             content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
             raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
-        return content.decode("utf-8-sig")
+        return content.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise RuleYamlError(line, "the file is not UTF-8 text") from error

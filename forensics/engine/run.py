@@ -19,6 +19,7 @@ from forensics.engine.database import LONGEST_VALUE, SECONDS_PER_RULE, RuleDatab
 from forensics.engine.evidence import FoundRows
 from forensics.engine.fence import RuleSqlError, RuleStoppedError, now
 from forensics.engine.findings import causes_first, hang_consequences, make_findings, order
+from forensics.engine.possible import possible
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
 from forensics.late_methods import dataclass
@@ -101,7 +102,7 @@ def run(packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime, seco
     if not packs.rules:
         return RunResult()
     with RuleDatabase(tables, as_of) as database:
-        return run_on(database, packs, as_of, seconds)
+        return run_on(database, possible(packs, tables), as_of, seconds)
 
 
 def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float | None = None) -> RunResult:
@@ -126,7 +127,7 @@ def run_contained(packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: date
         return run(packs, tables, as_of)
     seconds = seconds_per_rule(sum(len(tables.get(name, ())) for name in ROW_CLASSES))
     with RuleDatabase(tables, as_of) as database:
-        result = _asked(database, packs.built_in, as_of, seconds)
+        result = _asked(database, possible(packs.built_in, tables), as_of, seconds)
     steps = Steps(
         _prepared, (strangers, tables, as_of, seconds), len(strangers.rules), int(seconds) + _GRACE, FINDING_CLASSES
     )

@@ -153,7 +153,7 @@ def _written(
     if line.calls:
         values = [partial(_value, row) for row in (rows if line.each else rows[:1])]
         blocks = written(line.calls, values, wording.language, wording.and_so_on)
-        return [replace(block, is_apart=line.is_apart and not n) for n, block in enumerate(blocks)]
+        return [replace(blocks[0], is_apart=True), *blocks[1:]] if blocks and line.is_apart else blocks
     if line.each:
         return _repeated(line, rows, common, wording)
     if _is_left_out(line, rows[0]):
@@ -163,11 +163,17 @@ def _written(
 
 def _value(row: Mapping[str, Any], text: str) -> str | None:
     """Return what a value of a call is in a row."""
-    field = _FIELD.fullmatch(text)
-    if field is None:
+    column = _column_of(text)
+    if column is None:
         return text
-    value = row[_column(field["name"], field["form"])]
+    value = row[column]
     return None if value is None else str(value)
+
+
+@lru_cache(maxsize=1024)
+def _column_of(text: str) -> str | None:
+    field = _FIELD.fullmatch(text)
+    return None if field is None else _column(field["name"], field["form"])
 
 
 def _shell(line: _Line) -> Shell | None:
@@ -179,10 +185,7 @@ class _Field(NamedTuple):
     form: str | None
     one: str | None
     many: str | None
-
-    @property
-    def column(self) -> str:
-        return _column(self.name, self.form)
+    column: str
 
 
 class _Line(NamedTuple):
@@ -220,7 +223,7 @@ def _line(text: str, is_apart: bool) -> _Line:
         kind,
         is_apart,
         literals=tuple(text[begin:end] for begin, end in zip(begins, ends, strict=True)),
-        fields=tuple(_Field(f["name"], f["form"], f["one"], f["many"]) for f in found),
+        fields=tuple(_Field(f["name"], f["form"], f["one"], f["many"], _column(f["name"], f["form"])) for f in found),
         each=any(f["each"] for f in found),
         calls=(call,) if kind == "command" and (call := parse_call(text)) else (),
     )
@@ -311,6 +314,8 @@ def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wordin
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
     if field.form == "date":
         values = list(dict.fromkeys(value and told_times(str(value))[:10] for value in values))
+    if len(values) == 1:
+        return _text(values[0], field, command, wording)
     if len(values) > MOST * MOST:
         shown = [_text(value, field, command, wording) for value in values[:MOST]]
         return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)

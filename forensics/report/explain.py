@@ -65,7 +65,8 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     digits = "".join(c for c in wanted if c.isalnum()).upper()
     is_prefix = len(digits) >= SHORTEST_PREFIX and all(c in "0123456789ABCDEF" for c in digits)
     file, facts = wanted.replace("\\", "/").lower().strip("/"), Facts(case)
-    return _found(case.present, is_prefix, digits, file, facts) or _found(case, is_prefix, digits, file, facts)
+    ways = dict.fromkeys((case.present, case))
+    return next(filter(None, (_found(way, is_prefix, digits, file, facts) for way in ways)), [])
 
 
 def _found(case: CaseTables, is_prefix: bool, digits: str, file: str, facts: Facts) -> list[KeyChainRow]:

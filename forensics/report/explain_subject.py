@@ -199,9 +199,9 @@ def _rules(
     yield from fold(sanitise(of_it), width)
     if not answers:
         yield f"  {_('No rule speaks of it.')}"
-    far = [e for e in answers if e.value is False and not e.is_near_miss]
+    far = [e for e in answers if _is_far(e)]
     for explanation in answers:
-        if explanation not in far:
+        if not _is_far(explanation):
             # Once for each rule: a certificate in two stores is two rows of one finding.
             finding = texts.pop(explanation.rule.id, None) if explanation.value else None
             yield from _explained(explanation, finding, width)
@@ -211,6 +211,10 @@ def _rules(
         assert explanation.tree is not None
         names = (told_condition(c.name) for c in explanation.tree.conditions() if c.value is False)
         yield from fold(sanitise(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
+
+
+def _is_far(answer: RuleAnswer) -> bool:
+    return answer.value is False and not answer.is_near_miss
 
 
 def _explained(explanation: RuleAnswer, finding: Finding | None, width: int | None) -> Iterator[str]:

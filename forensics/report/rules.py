@@ -132,7 +132,11 @@ def _about(rule: Rule) -> str:
 
 def _shown(lines: list[str]) -> str:
     """Put lines together; the text of a stranger's rule must not steer the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for line in lines for c in f"{line}\n")
+    return "".join(f"{line if line.isprintable() else _printable(line)}\n" for line in lines)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def _levels(levels: tuple[Level, ...]) -> str:

@@ -17,10 +17,9 @@ References:
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,10 @@ from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
 from forensics.language import Sentence, sentence
+from forensics.tables.case_cells import integer, items, rows_of, text
 from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
 from forensics.tables.finding_json import from_json
-from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
+from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
 from forensics.tables.sentences import sentences_from_json
@@ -44,14 +44,13 @@ MAX_CASE_SIZE = 4 << 30
 """Format: bytes of a case file."""
 MAX_CELL = 64 << 20
 """Format: bytes of one value of a case file, and of one row."""
-MAX_ITEMS = 200_000
-"""Format: items of one list in a case file."""
 SECONDS_TO_READ = 300.0
 """Format: seconds that SQLite may compute to read one case file."""
 
 _BOUNDS = Bounds(memory=1 << 30, processor=int(SECONDS_TO_READ) + 10, seconds=3600, answer=1 << 16)
 """What the child that looks through a case file may take."""
 _STEPS = 100_000
+_ROWS_AT_ONCE = 1000
 _MOST_OBJECTS = 1000
 """Format: tables and other objects of a case file; it has some fifty."""
 _LONGEST = 200
@@ -69,7 +68,6 @@ _LIMITS = {
 }
 Schema = dict[str, list[tuple[str, str]]]
 """Name and type of the columns of every table."""
-_NUMBER = re.compile(r"-?0x[0-9a-f]{1,32}")
 _SOURCES = f"SELECT {', '.join(SOURCE_COLUMNS)} FROM source ORDER BY rowid"
 _FINDINGS = "SELECT json FROM finding ORDER BY rowid"
 _SENTENCES = "SELECT json FROM sentence ORDER BY rowid"
@@ -255,11 +253,11 @@ class _Reader:
 
     def _read(self, database: sqlite3.Connection) -> CaseContent:
         meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
-        told = sentences_from_json(_text(text) for (text,) in database.execute(_SENTENCES))
+        told = sentences_from_json(text(cell) for (cell,) in database.execute(_SENTENCES))
         sources = [_source(row) for row in database.execute(_SOURCES)]
         rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class, told)]
-        findings = [from_json(json.loads(_text(text))) for (text,) in database.execute(_FINDINGS)]
-        version, as_of = _text(meta["version"]), parse_utc(_text(meta["as_of"]))
+        findings = [from_json(json.loads(text(cell))) for (cell,) in database.execute(_FINDINGS)]
+        version, as_of = text(meta["version"]), parse_utc(text(meta["as_of"]))
         return CaseContent(version, as_of, sources, by_table(rows), findings, told)
 
 
@@ -284,18 +282,18 @@ def _source(cells: Sequence[Any]) -> SourceEntry:
     values: dict[str, Any] = {}
     for (name, line), cell in zip(SOURCE_COLUMNS.items(), cells, strict=True):
         if name == "machine_ids":
-            values[name] = _items(cell, int)
+            values[name] = items(cell, int)
         elif cell is None and name not in ("path", "kind"):
             values[name] = None
         else:
-            values[name] = _integer(cell) if line.endswith("INTEGER") else _text(cell)
+            values[name] = integer(cell) if line.endswith("INTEGER") else text(cell)
     return SourceEntry(**values)
 
 
 def _rows(database: sqlite3.Connection, row_class: type[Row], told: Mapping[str, Sentence]) -> Iterator[Row]:
-    specs = column_specs(row_class.table)
-    for cells in database.execute(_rows_of(row_class.table)):
-        yield row_class(**_values(row_class.table, specs, cells, told))
+    cursor = database.execute(_rows_of(row_class.table))
+    while cells := cursor.fetchmany(_ROWS_AT_ONCE):
+        yield from rows_of(row_class, cells, told)
 
 
 def _statements() -> tuple[str, ...]:
@@ -306,67 +304,3 @@ def _statements() -> tuple[str, ...]:
 def _rows_of(table: str) -> str:
     names = ", ".join(f'"{spec.name}"' for spec in column_specs(table))
     return f'SELECT {names} FROM "{table}" ORDER BY rowid'
-
-
-def _values(
-    table: str, specs: Sequence[ColumnSpec], cells: Sequence[Any], told: Mapping[str, Sentence]
-) -> Mapping[str, Any]:
-    values = {}
-    for spec, cell in zip(specs, cells, strict=True):
-        try:
-            value = _value(cell, spec)
-            values[spec.name] = told.get(value, value) if spec.kind == "text" else value
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"column {spec.name} of table {table}: {error}") from error
-    return values
-
-
-def _value(cell: Any, spec: ColumnSpec) -> Any:
-    if cell is None:
-        if not spec.nullable:
-            raise ValueError("a value is missing")
-        return None
-    value = _READERS[spec.kind](cell)
-    if spec.possible_values:
-        for word in value if spec.kind == "list" else [value]:
-            if word not in spec.possible_values:
-                raise ValueError(f"{str(word)[:40]!a} is none of its words")
-    return value
-
-
-def _text(cell: Any) -> str:
-    if not isinstance(cell, str):
-        raise TypeError("a value is no text")
-    return cell
-
-
-def _integer(cell: Any) -> int:
-    if isinstance(cell, int):
-        return cell
-    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
-        return int(cell, 16)
-    raise TypeError("a value is no number")
-
-
-def _boolean(cell: Any) -> bool:
-    if cell not in (0, 1) or isinstance(cell, float):
-        raise TypeError("a value is neither 0 nor 1")
-    return bool(cell)
-
-
-def _items(cell: Any, kind: type) -> list[Any]:
-    items = json.loads(_text(cell))
-    if not isinstance(items, list) or not all(type(item) is kind for item in items):
-        raise TypeError("a value is no list of what it should hold")
-    if len(items) > MAX_ITEMS:
-        raise ValueError(f"a list has more than {MAX_ITEMS} items")
-    return items
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "text": _text,
-    "integer": _integer,
-    "boolean": _boolean,
-    "datetime": lambda cell: parse_utc(_text(cell)),
-    "list": lambda cell: _items(cell, str),
-}

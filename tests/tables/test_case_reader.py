@@ -12,7 +12,7 @@ import pytest
 
 from forensics.case import open_case
 from forensics.contained.child import is_possible
-from forensics.tables import case_reader
+from forensics.tables import case_cells, case_reader
 from forensics.tables.database import CaseFileError
 from tests.contained import work
 from tests.hand_made import case
@@ -133,7 +133,7 @@ def test_values_of_other_types_are_refused(saved: Path, sql: str, said: str | No
 
 
 def test_lists_and_files_have_a_bound(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(case_reader, "MAX_ITEMS", 1)
+    monkeypatch.setattr(case_cells, "MAX_ITEMS", 1)
     assert "a list has more than 1 items" in refusal(saved)
     monkeypatch.setattr(case_reader, "MAX_CASE_SIZE", 4096)
     assert refusal(saved).startswith("has ")
