@@ -88,7 +88,8 @@ mutants: $(VENV)/installed
 	$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'
 	$(BIN)/python -m tests.mutants $(ROOMS) $(ARGS)
 
-# Where the time of an examination goes, and how many times that of a reader in C it is; builds its disk once.
+# Where the time of an examination goes, how many times that of a reader in C it is, and what else it takes; builds its
+# disks once.
 bench: $(VENV)/installed
 	$(BIN)/python -m tests.benchmarks.bench .benchmarks $(ARGS)
 

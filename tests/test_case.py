@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,19 @@ def test_heavy_libraries_are_not_imported_before_they_are_needed(statement: str)
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_only_a_data_frame_imports_pandas(tmp_path: Path) -> None:
+    case().save(tmp_path / "case.sqlite")
+    code = (
+        "import sys, forensics\n"
+        "case = forensics.open_case(sys.argv[1])\n"
+        "shown = repr(case), case._repr_html_(), dir(case), case.rows('key_chain')\n"
+        "rendered = [forensics.render(case, form) for form in ('screen', 'text', 'json', 'html')]\n"
+        "print('pandas' in sys.modules)\n"
+        "case.key_chain\n"
+        "print('pandas' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "case.sqlite")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

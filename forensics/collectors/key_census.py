@@ -79,8 +79,10 @@ class Census:
             row.present_guid = (row.present_guid or 0) + (name_guid == self._machine_guid)
         made = made_at(entry)
         if made is not None:
-            row.oldest = made if row.oldest is None else min(row.oldest, made)
-            row.newest = made if row.newest is None else max(row.newest, made)
+            if row.oldest is None or made < row.oldest:
+                row.oldest = made
+            if row.newest is None or made > row.newest:
+                row.newest = made
             self._days[made.toordinal()] += 1
 
     def finish(self) -> None:
@@ -98,7 +100,7 @@ class Census:
 
 def made_at(entry: Entry) -> datetime | None:
     """Return when a key file was made: nothing writes to it later, and a copy keeps the one time or the other."""
-    return min((when for when in (entry.created, entry.modified) if when is not None), default=None)
+    return min(filter(None, (entry.created, entry.modified)), default=None)
 
 
 def look_at_sample(installation: Installation, census: Census) -> None:

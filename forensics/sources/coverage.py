@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from forensics.language import sentence
 from forensics.late_methods import dataclass
@@ -21,9 +21,13 @@ FURTHER_CERTIFICATES = "further certificates"
 OWN_CERTIFICATES = "My certificates of"
 """Name with which those of the folders begin in which Windows keeps users' own certificates."""
 
+_REGISTRY = frozenset({"hive", "registry"})
+"""Areas of which a row may be about a key."""
 _HIVES = ALWAYS_THERE | {"default"}
 _STORES = "Microsoft\\SystemCertificates"
 _ELEMENT_DEPTH = _STORES.count("\\") + 3
+_Key = tuple[str, str]
+_Told = TypeVar("_Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,15 @@ class Coverage:
     rows: list[CoverageRow] = field(default_factory=list)
     look: Callable[[str, str], Outcome | None] | None = field(default=None, repr=False)
     _told: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
-    _cut: dict[tuple[str, str], CoverageRow] = field(default_factory=dict, repr=False)
+    _named: dict[str, list[int]] = field(init=False, repr=False)
+    _hives: dict[str, list[int]] = field(init=False, repr=False)
+    _stores: dict[str, None] = field(init=False, repr=False)
+    _folders: dict[str, int] = field(init=False, repr=False)
+    _keys: dict[_Key, int] = field(init=False, repr=False)
+    _cut_keys: dict[_Key, CoverageRow] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._index_all()
 
     def __iter__(self) -> Iterator[CoverageRow]:
         return iter(self.rows)
@@ -98,6 +110,7 @@ class Coverage:
             at = self._told[area, path]
             if self.rows[at].name == path:
                 self.rows[at] = replace(self.rows[at], name=name)
+                self._index(at)
             return
         self._told[area, path] = len(self.rows)
         self.rows.append(
@@ -110,11 +123,13 @@ class Coverage:
                 detail=outcome.why,
             )
         )
+        self._index(len(self.rows) - 1)
 
     def forget(self, path: str) -> None:
         """Take back what was said of a path that turned out to be no evidence."""
         self.rows = [row for row in self.rows if row.source_path != path]
         self._told = {(row.area, row.source_path): number for number, row in enumerate(self.rows)}
+        self._index_all()
 
     def cut(self, area: CoverageArea, name: str, why: str, path: str) -> None:
         """Record that a bound was reached: what was said of the place before is no longer true of all of it."""
@@ -122,7 +137,8 @@ class Coverage:
         at = self._told[area, path]
         if self.rows[at].outcome in ("present", "absent"):
             self.rows[at] = replace(self.rows[at], outcome="partial", detail=why)
-        self._cut[area, path] = self.rows[at]
+        if area in _REGISTRY:
+            self._cut_keys[self._key(path)] = self.rows[at]
 
     def saw(self, place: Place) -> Outcome:
         """Say whether a place was seen whole: only then is what was not found there absent.
@@ -136,25 +152,20 @@ class Coverage:
             return self._saw_key(place.name, place.key)
         if place.area == "folder":
             return self._saw_folder(place.name)
-        named = place.name.lower()
-        return together(_outcome(row) for row in self.rows if row.area == place.area and row.name.lower() == named)
+        return together(map(_outcome, self._rows_named(place.area, place.name)))
 
     def saw_store(self, store: str = "") -> Outcome:
         """Say whether a certificate store of the computer was seen whole; without a name, whether all were.
 
         An element of it that cannot be read is told by its thumbprint, so that others are missing all the same.
         """
-        further = [_outcome(row) for row in self.rows if row.name == FURTHER_CERTIFICATES]
-        named = {row.name.lower(): _outcome(row) for row in self.rows if row.area == "hive"}
-        root = named.get(_STORES.lower()) or self.saw(Place.of_key("SOFTWARE", _STORES))
+        further = [_outcome(row) for row in self._rows_named("certificate", FURTHER_CERTIFICATES)]
+        root = self._hive_named(_STORES) or self.saw(Place.of_key("SOFTWARE", _STORES))
         if store:
             path = f"{_STORES}\\{store}\\Certificates"
-            seen = named.get(path.lower()) or (root if self.look is None else self.saw(Place.of_key("SOFTWARE", path)))
+            seen = self._hive_named(path) or (root if self.look is None else self.saw(Place.of_key("SOFTWARE", path)))
             return together([seen, *further])
-        stores = [
-            name for name in named if name.startswith(f"{_STORES}\\".lower()) and name.count("\\") < _ELEMENT_DEPTH
-        ]
-        below = [named[name] for name in stores]
+        below = [told for name in self._stores if (told := self._hive_named(name))]
         return together([root, *below, *further])
 
     def saw_certificates(self) -> Outcome:
@@ -168,18 +179,55 @@ class Coverage:
 
     def missed_certificate(self, thumbprint: str) -> bool:
         """Tell whether a store has an element of that name which was not read, or one that nobody can name."""
-        unread = (row.name for row in self.rows if row.area == "certificate" and row.outcome != "present")
-        return any(name in (thumbprint, FURTHER_CERTIFICATES) for name in unread)
+        return any(
+            row.outcome != "present" and row.name == name
+            for name in (thumbprint, FURTHER_CERTIFICATES)
+            for row in self._rows_named("certificate", name)
+        )
 
     def relative(self, path: str) -> str:
         """Return a path in lower case, without a folder that stands for the system drive."""
         return path.removeprefix(f"{self.drive}/").lower() if self.drive else path.lower()
 
+    def _index_all(self) -> None:
+        self._named, self._hives, self._stores, self._folders, self._keys = {}, {}, {}, {}, {}
+        for number in range(len(self.rows)):
+            self._index(number)
+
+    def _index(self, number: int) -> None:
+        """Note by what a row is asked for, so that asking of each of many places reads none of the others' rows."""
+        row = self.rows[number]
+        name = row.name.lower()
+        self._named.setdefault(name, []).append(number)
+        if row.area == "folder":
+            self._folders[self.relative(row.source_path)] = number
+        elif row.area in _REGISTRY and "\\" in row.source_path:
+            self._keys[self._key(row.source_path)] = number
+        elif row.area == "hive":
+            self._hives.setdefault(_same_hive(self.relative(row.source_path)), []).append(number)
+        if row.area == "hive" and name.startswith(f"{_STORES}\\".lower()) and name.count("\\") < _ELEMENT_DEPTH:
+            self._stores[name] = None
+
+    def _key(self, path: str) -> _Key:
+        hive, _, key = self.relative(path).partition("\\")
+        return _same_hive(hive), key
+
+    def _rows_named(self, area: str, name: str) -> list[CoverageRow]:
+        """Return the rows of an area with a name, in their order."""
+        lower = name.lower()
+        named = [self.rows[number] for number in sorted({*self._named.get(lower, ())})]
+        return [row for row in named if row.area == area and row.name.lower() == lower]
+
+    def _hive_named(self, name: str) -> Outcome | None:
+        found = self._rows_named("hive", name)
+        return _outcome(found[-1]) if found else None
+
     def _saw_hive(self, name: str) -> Outcome:
         wanted = _same_hive(self.relative(name))
+        numbers = {*self._hives.get(wanted, ()), *self._named.get(wanted, ())}
         found = [
             row
-            for row in self.rows
+            for row in map(self.rows.__getitem__, sorted(numbers))
             if row.area == "hive"
             and "\\" not in row.source_path
             and wanted in (_same_hive(self.relative(row.source_path)), row.name.lower())
@@ -197,32 +245,26 @@ class Coverage:
         """Of a case, the nearest word about the key or one above it counts, and only where there is none the hive's."""
         if self.look is not None and (shown := self.look(hive, key)) is not None:
             return self.less_what_was_cut(hive, key, shown)
-        return self._nearest([row for row in self.rows if "\\" in row.source_path], hive, key) or self._saw_hive(hive)
+        nearest = self._nearest(self._keys, hive, key)
+        return self._saw_hive(hive) if nearest is None else _outcome(self.rows[nearest])
 
     def less_what_was_cut(self, hive: str, key: str, shown: Outcome) -> Outcome:
         """Take from what a hive shows of a key what was not read of it, or of a key above it, because of a bound."""
-        cut = self._nearest(self._cut.values(), hive, key)
-        return together([shown, cut]) if cut else shown
+        cut = self._nearest(self._cut_keys, hive, key)
+        return together([shown, _outcome(cut)]) if cut else shown
 
-    def _nearest(self, rows: Iterable[CoverageRow], hive: str, key: str) -> Outcome | None:
-        """Return the word about a key or the nearest one above it; of several about one the last."""
+    def _nearest(self, told: Mapping[_Key, _Told], hive: str, key: str) -> _Told | None:
+        """Return what is told of a key, or of the nearest one above it."""
         wanted, path = _same_hive(self.relative(hive)), key.lower()
-        nearest = ""
-        found: Outcome | None = None
-        for row in rows:
-            of, _, told = self.relative(row.source_path).partition("\\")
-            if row.area not in ("hive", "registry") or _same_hive(of) != wanted:
-                continue
-            if (told in ("", path) or path.startswith(f"{told}\\")) and len(told) >= len(nearest):
-                nearest, found = told, _outcome(row)
-        return found
+        while path and (wanted, path) not in told:
+            path = path.rpartition("\\")[0]
+        return told.get((wanted, path))
 
     def _saw_folder(self, path: str) -> Outcome:
         wanted = self.relative(path)
-        told = {self.relative(row.source_path): _outcome(row) for row in self.rows if row.area == "folder"}
         while wanted:
-            if wanted in told:
-                return told[wanted]
+            if wanted in self._folders:
+                return _outcome(self.rows[self._folders[wanted]])
             wanted = wanted.rpartition("/")[0]
         return Outcome("present") if self.whole_disk else NOT_COLLECTED
 

@@ -246,6 +246,8 @@ class Installation:
 
     def _all_but_links(self, entries: Sequence[Entry]) -> Outcome:
         """Say of a folder with links, but for those of Windows' own, that what lies behind them was not seen."""
+        if not isinstance(entries, list | tuple):
+            return PRESENT  # the listing of a folder of very many names does not tell which of them are links
         found = [e for e in entries if e.link is not None and e.name.lower() not in _LINKS_OF_WINDOWS]
         refused = [NotFollowed(e.path, e.link) for e in found[:_MAX_LINKS] if e.link is not None]
         for error in refused:

@@ -22,12 +22,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.paths import PROJECT
 
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 _READ = re.compile(rb"(?:read|pread64|readv|preadv2?)\(\d+<([^>]*)>.* = (\d+)$")
 _MAPPED = re.compile(rb"mmap\(.*?\d+<([^>]*)>")
 
@@ -57,7 +57,7 @@ def measure(name: str, command: list[str], environment: dict[str, str], disk: Pa
     """Run a program once to warm the cache, then ``runs`` times, then once under strace."""
     run_once(command, environment)
     results = [run_once(command, environment) for _ in range(runs)]
-    image_bytes, image_reads = _count_reads(command, environment, disk)
+    image_bytes, image_reads = count_reads(command, environment, disk)
     return Measured(
         name,
         [wall for wall, _, _ in results],
@@ -70,17 +70,21 @@ def measure(name: str, command: list[str], environment: dict[str, str], disk: Pa
 
 def run_once(command: list[str], environment: dict[str, str], folder: Path = PROJECT) -> tuple[float, float, int]:
     """Run a program from a folder; returns its wall time, its processor time and its most bytes in memory."""
-    started = time.perf_counter()
-    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
-    _, status, used = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - started
-    code = child.returncode = os.waitstatus_to_exitcode(status)
-    if code not in (0, 1):  # 1: examine has findings
+    launched = [sys.executable, "-I", "-S", str(_LAUNCHER), *command]
+    done = subprocess.run(launched, cwd=folder, stdout=subprocess.PIPE, env=environment, check=True, text=True)
+    wall, cpu, memory, code = done.stdout.split()
+    if int(code) not in (0, 1):  # 1: examine has findings
         raise SystemExit(f"{' '.join(command)} ended with {code}")
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+    return float(wall), float(cpu), int(memory)
 
 
-def _count_reads(command: list[str], environment: dict[str, str], disk: Path) -> tuple[int | None, int | None]:
+def count_reads(
+    command: list[str], environment: dict[str, str], disk: Path, folder: Path = PROJECT
+) -> tuple[int | None, int | None]:
+    """Run a program from a folder; returns how many bytes it reads from the disk's file, and in how many reads.
+
+    None without strace, or where the file is mapped into memory.
+    """
     strace = shutil.which("strace")
     if strace is None:
         return None, None
@@ -88,7 +92,7 @@ def _count_reads(command: list[str], environment: dict[str, str], disk: Path) ->
     with tempfile.NamedTemporaryFile() as trace:
         calls = "trace=read,pread64,readv,preadv,preadv2,mmap"
         traced = [strace, "-f", "-y", "-s", "0", "-e", calls, "-o", trace.name, *command]
-        subprocess.run(traced, cwd=PROJECT, stdout=subprocess.DEVNULL, env=environment, check=False)
+        subprocess.run(traced, cwd=folder, stdout=subprocess.DEVNULL, env=environment, check=False)
         lines = trace.read().splitlines()
     if any(found[1] == image for line in lines if (found := _MAPPED.search(line))):
         return None, None

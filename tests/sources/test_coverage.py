@@ -7,6 +7,7 @@ import pytest
 from forensics.sources.coverage import Coverage, Place, together
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
+from tests.counted_calls import calls_of
 
 CONFIG = "Windows/System32/config"
 TORN = Outcome("partial", "torn")
@@ -138,3 +139,28 @@ def test_a_log_is_whole_only_where_each_of_its_name_is() -> None:
 )
 def test_together(outcomes: list[Outcome], seen: Outcome) -> None:
     assert together(outcomes) == seen
+
+
+def asked_of_users(count: int) -> int:
+    """Count the calls of asking for places of each of so many users, and of what else uses of certificates ask for."""
+    found = Coverage(1)
+    for number in range(count):
+        found.tell("hive", f"NTUSER.DAT of {number}", PRESENT, f"Users/{number}/NTUSER.DAT")
+        found.cut("hive", "Software\\Stores", "too many", f"Users/{number}/NTUSER.DAT\\Software\\Stores")
+        found.tell("folder", "My", PRESENT, f"Users/{number}/My")
+        found.tell("certificate", f"{number:040X}", ABSENT, f"Users/{number}/My/{number:040X}")
+
+    def ask() -> None:
+        for number in range(count):
+            assert found.saw(Place.at(f"Users/{number}/NTUSER.DAT\\Software")) == PRESENT
+            assert found.saw(Place.at(f"Users/{number}/NTUSER.DAT\\Software\\Stores\\My")).state == "partial"
+            assert found.saw(Place.at(f"Users/{number}/My/AA")) == PRESENT
+            assert found.missed_certificate(f"{number:040X}")
+            assert found.saw_store() == found.saw_store("MY") == NOT_COLLECTED
+
+    return calls_of(ask)
+
+
+def test_asking_for_each_of_many_places_reads_none_of_the_others() -> None:
+    few, many = asked_of_users(20), asked_of_users(200)
+    assert many <= 10 * few

@@ -246,12 +246,19 @@ class UseContext:
         """Tell whether a certificate that was not found in a store is really not there."""
         if owner_sid == SYSTEM_SID:
             return self.installation.coverage.saw_store(store).is_whole
-        owners = [p for p in self.profiles if p.scope == "user" and owner_sid in (None, p.sid)]
-        return bool(owners) and all(not p.elsewhere and self._user_my_examined(p) for p in owners)
+        return self._saw_own.get(owner_sid, False)
 
-    def _user_my_examined(self, profile: Profile) -> bool:
-        path = f"{profile.roaming}/Microsoft/SystemCertificates/My/Certificates"
-        return self.installation.coverage.saw(Place.of_folder(path)).is_whole
+    @cached_property
+    def _saw_own(self) -> dict[str | None, bool]:
+        """Whether the folder of users' own certificates was seen, by the user's SID; None: those of all users."""
+        found: dict[str | None, bool] = {}
+        for profile in self.profiles:
+            if profile.scope == "user":
+                path = f"{profile.roaming}/Microsoft/SystemCertificates/My/Certificates"
+                seen = not profile.elsewhere and self.installation.coverage.saw(Place.of_folder(path)).is_whole
+                for sid in {profile.sid, None}:
+                    found[sid] = found.get(sid, True) and seen
+        return found
 
     @cached_property
     def _by_thumbprint(self) -> dict[str, list[CertificateRow]]:

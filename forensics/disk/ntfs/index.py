@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from codecs import utf_16_le_decode
 
 from forensics.disk.ntfs.record import FILE_NAME, apply_fixups
 from forensics.formats.errors import FormatError
@@ -126,5 +127,5 @@ def parse_file_name(key: bytes) -> FileNameKey:
     created, modified, _changed, _read, _allocated, size, flags = struct.unpack_from("<QQQQQQI", key, 8)
     raw = key[66 : 66 + 2 * key[64]]
     # A lone surrogate or a separator is legal on disk; shown escaped, it cannot break paths or output encodings.
-    name = raw.decode("utf-16-le", "backslashreplace").replace("/", "\\x2f").replace("\0", "\\x00")
+    name = utf_16_le_decode(raw, "backslashreplace", True)[0].replace("/", "\\x2f").replace("\0", "\\x00")
     return FileNameKey(name, key[65], created, modified, size, flags)
