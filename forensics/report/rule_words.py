@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from forensics.engine.part_reader import with_translation
 from forensics.engine.rule import Rule, Translation
 from forensics.language import _, spoken_language
 
@@ -17,8 +16,11 @@ def _translation(rule: Rule) -> Translation | None:
     language = spoken_language()
     if language == "en":
         return None
-    is_read = language in rule.translations or not rule.built_in
-    return (rule if is_read else with_translation(rule, language, [])).translations.get(language)
+    if language in rule.translations or not rule.built_in:
+        return rule.translations.get(language)
+    from forensics.engine.part_reader import with_translation
+
+    return with_translation(rule, language, []).translations.get(language)
 
 
 def title_of(rule: Rule) -> str:
