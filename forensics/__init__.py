@@ -86,8 +86,8 @@ if TYPE_CHECKING:
     from forensics.rendering import write as write
     from forensics.report.expiring import Expiring as Expiring
     from forensics.report.expiring import expiring as expiring
+    from forensics.report.explain import UnknownSubjectError as UnknownSubjectError
     from forensics.report.explain_subject import Explanation as Explanation
-    from forensics.report.explain_subject import UnknownSubjectError as UnknownSubjectError
     from forensics.report.explain_subject import explain as explain
     from forensics.report.explain_subject import subject_names as subject_names
     from forensics.report.result import Result as Result
@@ -144,7 +144,8 @@ _HOMES = {
     "forensics.recovery.recover": ("Recovered", "recover"),
     "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
-    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain", "subject_names"),
+    "forensics.report.explain": ("UnknownSubjectError",),
+    "forensics.report.explain_subject": ("Explanation", "explain", "subject_names"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
     "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),

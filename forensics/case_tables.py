@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.language import Sentence, _n, sentence
-from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, CaseFileError, is_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
@@ -218,6 +217,8 @@ class CaseTables:
             CaseFileError: The file exists, was changed since it was in that state, or cannot be written.
             EvidenceTargetError: The file is evidence, or lies in a folder of it; it is a ValueError.
         """
+        from forensics.outputs import new_file  # here: most commands only read case files
+
         target = Path(path)
         self.evidence.refuse(target)
         if target.exists() and not is_case_file(target):

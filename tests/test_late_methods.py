@@ -146,6 +146,55 @@ def test_the_standard_library_takes_them_for_its_own() -> None:
             assert (name, secret) == ("a", b"b")
 
 
+def _declared(decorator: Callable[..., Any]) -> tuple[Any, ...]:
+    @decorator(kw_only=True, slots=True)
+    class First:
+        """The base."""
+
+        kind: ClassVar[str] = "first"
+
+        number: int = field(metadata={"doc": "a number"})
+        path: str | None = None
+
+    @decorator(slots=True, kw_only=True)
+    class Second(First):
+        """Has one field of its own, and one of the base anew."""
+
+        places: list[str] = field(default_factory=list)
+        path: str | None = "?"
+
+    @decorator(frozen=True)
+    class Third:
+        """Without slots."""
+
+        name: str
+        secret: bytes = field(default=b"", repr=False, compare=False)
+        later: int = field(init=False)
+
+    return First, Second, Third
+
+
+def test_fields_are_those_that_the_standard_library_finds() -> None:
+    for ours, its in zip(_declared(dataclass), _declared(dataclasses.dataclass), strict=True):
+        assert repr(fields(ours)) == repr(fields(its))
+        assert (ours.__match_args__, ours.__qualname__) == (its.__match_args__, its.__qualname__)
+        assert getattr(ours, "__slots__", None) == getattr(its, "__slots__", None)
+        assert set(vars(its)) - set(vars(ours)) <= {"__getstate__", "__setstate__"}
+        assert [vars(ours).get(f.name) for f in fields(ours) if "__slots__" not in vars(ours)] == [
+            vars(its).get(f.name) for f in fields(its) if "__slots__" not in vars(its)
+        ]
+
+
+def test_no_two_objects_share_a_list() -> None:
+    with pytest.raises(ValueError, match="'parts'"):
+
+        @dataclass
+        class Shared:
+            """Whose objects would."""
+
+            parts: list[int] = []  # noqa: RUF012
+
+
 def test_nothing_is_compiled_before_an_object_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[Any] = []
     make = late_methods._compiled_init

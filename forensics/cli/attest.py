@@ -15,7 +15,7 @@ from forensics.cli.run import examined
 from forensics.language import _
 
 
-@click.command(short_help="Would a CA accept the keys of a TPM?")
+@click.command()
 @click.option(
     "--ca",
     "authority",

@@ -14,7 +14,7 @@ from forensics.cli.output import check_targets, check_zone, emit, times_shown
 from forensics.cli.run import examined
 
 
-@click.command(short_help="Which keys died between two disks, and of what.")
+@click.command()
 @click.argument("before", metavar="BEFORE", type=SOURCE)
 @click.argument("after", metavar="AFTER", type=SOURCE)
 @click.option(

@@ -31,7 +31,7 @@ _FORMATS = click.Choice(forensics.FORMATS)
 _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensics.SEVERITIES)
 
 
-@click.command(short_help="Why keys are broken, what to do, what expires next.")
+@click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
 @click.option("--format", "form", type=_FORMATS, help="What is written; else screen, with -v or -o text.")
 @click.option("-v", "--verbose", is_flag=True, help="All of the text, with the first screen repeated at its end.")

@@ -15,7 +15,7 @@ from forensics.cli.output import check_targets, check_zone, emit, times_shown
 from forensics.cli.run import examined_or_exit
 
 
-@click.command(short_help="Certificates with a key that end soon, soonest first.")
+@click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
 @click.option(
     "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."

@@ -31,7 +31,7 @@ def _unsigned(argument: str) -> str:
     return f"0x{(1 << 32) - int(found[1]):08X}" if found and int(found[1]) <= 1 << 31 else argument
 
 
-@click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
+@click.command(cls=_WithCodes)
 @click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE, shell_complete=completed_subjects)
 @click.argument("wanted", metavar="SUBJECT")
 @machine_option

@@ -28,7 +28,7 @@ _SCHEDULER = click.option(
 _JOBS = click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Processes; else one a processor.")
 
 
-@click.group("fleet", short_help="Thousands of disks: examine each once, and all together.")
+@click.group("fleet")
 @debug_option
 def fleet_group() -> None:
     """Examine thousands of disks, each once, and what spans them; needs keymortem[fleet].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 import signal
@@ -21,43 +22,41 @@ from forensics.cli.options import debug_option
 from forensics.language import _
 from forensics.language.spoken import is_made
 
-MOST_NEW_OBJECTS = 100_000
-"""Work: objects that are made before Python looks for cycles among them: a disk takes fewer, and leaves none."""
-
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: ended as by Ctrl-C, so that nothing is left half and no temporary file behind."""
 
 
-_HOMES = {
-    "examine": "examine",
-    "explain": "explain",
-    "expiring": "expiring",
-    "timeline": "timeline",
-    "compare": "compare",
-    "recover": "recover",
-    "migrate": "migrate",
-    "attest": "attest",
-    "fleet": "fleet_group",
-    "rules": "rules_group",
-    "tables": "tables",
+_COMMANDS = {
+    "examine": ("examine", "Why keys are broken, what to do, what expires next."),
+    "explain": ("explain", "One key's chain and every rule about it, or what produces one error."),
+    "expiring": ("expiring", "Certificates with a key that end soon, soonest first."),
+    "timeline": ("timeline", "What happened when, for Timesketch, plaso and mactime."),
+    "compare": ("compare", "Which keys died between two disks, and of what."),
+    "recover": ("recover", "Keys that are proved, in password-protected PFX files or as the disk has them."),
+    "migrate": ("migrate", "What must go along to another Hyper-V host."),
+    "attest": ("attest", "Would a CA accept the keys of a TPM?"),
+    "fleet": ("fleet_group", "Thousands of disks: examine each once, and all together."),
+    "rules": ("rules_group", "List, show, check and test the rules."),
+    "tables": ("tables", "What every table and column means."),
 }
-"""What each command is called in the module of its name."""
+"""By its name what each command is called in the module of that name, and what it is for, in a line."""
 
 
 class Commands(Mapping[str, click.Command]):
     """The commands, each imported when it is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
-        attribute = _HOMES[name]
+        attribute, purpose = _COMMANDS[name]
         command: click.Command = getattr(import_module(f"forensics.cli.{name}"), attribute)
+        command.short_help = purpose
         return in_language(command)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_HOMES)
+        return iter(_COMMANDS)
 
     def __len__(self) -> int:
-        return len(_HOMES)
+        return len(_COMMANDS)
 
 
 class GuardedGroup(click.Group):
@@ -68,6 +67,12 @@ class GuardedGroup(click.Group):
         given = sys.argv[1:] if args is None else args
         with spoken_by_click(_spoken(asked_language(given))):
             return click.Group.main(in_language(self), args, *more, **options)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command is for; none is imported for that."""
+        listed = copy.copy(self)
+        listed.commands = {name: click.Command(name, short_help=_(said)) for name, (_home, said) in _COMMANDS.items()}
+        click.Group.format_commands(listed, ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what nobody foresaw becomes one sentence on stderr."""
@@ -145,7 +150,6 @@ def main() -> None:
             # A console of another encoding shows '?' rather than nothing at all.
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminate)
-    gc.set_threshold(MOST_NEW_OBJECTS)
     try:
         cli(prog_name="keymortem")
     finally:

@@ -15,7 +15,7 @@ from forensics.cli.run import examined
 from forensics.language import _
 
 
-@click.command(short_help="What must go along to another Hyper-V host.")
+@click.command()
 @click.option(
     "--from", "source", type=SOURCE, metavar="SOURCE_HOST", help="Disk, collection or case file of the old host."
 )

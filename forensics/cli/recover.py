@@ -15,7 +15,7 @@ from forensics.cli.run import run_examination
 from forensics.language import _
 
 
-@click.command(short_help="Keys that are proved, in password-protected PFX files or as the disk has them.")
+@click.command()
 @click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT...]")
 @click.option("--list", "listed", is_flag=True, help="Write nothing: say from where each key is had, or what lacks.")

@@ -15,7 +15,7 @@ from forensics.language import _, said_by, told
 _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(exists=True, path_type=Path))
 
 
-@click.group("rules", short_help="List, show, check and test the rules.")
+@click.group("rules")
 @debug_option
 def rules_group() -> None:
     """List, show, check, test and begin rules: YAML files that turn evidence into findings.

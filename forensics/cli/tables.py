@@ -9,7 +9,7 @@ from forensics.cli.options import debug_option
 from forensics.cli.output import emit
 
 
-@click.command(short_help="What every table and column means.")
+@click.command()
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @click.option("--json-schema", is_flag=True, help="Print the JSON Schema of what examine --format json prints.")
 @debug_option

@@ -14,7 +14,7 @@ from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined_or_exit
 
 
-@click.command(short_help="What happened when, for Timesketch, plaso and mactime.")
+@click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
 @click.option(
     "--format",

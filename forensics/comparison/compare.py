@@ -110,12 +110,16 @@ class Comparison(Result):
         return differences_frame(self.machines)
 
     def _render(self, format: str, width: int | None) -> str:
+        if format == "html":
+            # Here: texts need no Jinja.
+            from forensics.comparison.render_html import render_comparison_html
+
+            return render_comparison_html(self)
         from forensics.comparison.render import comparison_document, render_comparison
-        from forensics.comparison.render_html import render_comparison_html
 
         if format == "json":
             return json.dumps(comparison_document(self), indent=2) + "\n"
-        return render_comparison_html(self) if format == "html" else render_comparison(self, width)
+        return render_comparison(self, width)
 
 
 def compare(before: CaseTables, after: CaseTables) -> Comparison:

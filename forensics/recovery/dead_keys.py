@@ -11,8 +11,7 @@ from forensics.chain.vault import Vault
 from forensics.language import _, joined, sentence
 from forensics.late_methods import dataclass
 from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
-from forensics.report.explain import find_chains
-from forensics.report.explain_subject import UnknownSubjectError
+from forensics.report.explain import UnknownSubjectError, find_chains
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_within
 from forensics.report.users_secret import missing_of_user

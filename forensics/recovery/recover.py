@@ -25,7 +25,7 @@ from forensics.recovery.pkcs12 import Destination, pfx
 from forensics.recovery.private_keys import library_key
 from forensics.recovery.raw_files_text import raw_files_text
 from forensics.recovery.text import recovered_text
-from forensics.report.explain_subject import UnknownSubjectError
+from forensics.report.explain import UnknownSubjectError
 from forensics.report.facts import Facts
 from forensics.report.result import Result
 from forensics.tables.certificate import CertificateRow

@@ -50,7 +50,9 @@ class Expiring(Result):
         return judges_nothing(self.case)
 
     def _render(self, format: str, width: int | None) -> str:
-        from forensics.report.exports import calendar, expiring_rows, prometheus
+        if format == "text":
+            return _text(self, width)
+        from forensics.report.exports import calendar, expiring_rows, prometheus  # here: text needs none of them
 
         if format == "csv":
             return expiring_rows.render_rows_csv(self.case, self.chains)
@@ -58,9 +60,7 @@ class Expiring(Result):
             return expiring_rows.render_rows_json(self.case, self.chains, self.within.days)
         if format == "ics":
             return calendar.render_calendar(self.case, self.chains)
-        if format == "prom":
-            return prometheus.render_certificates(self.case, self.chains)
-        return _text(self, width)
+        return prometheus.render_certificates(self.case, self.chains)
 
 
 def expiring(case: CaseTables, within: timedelta, *, machine: str | None = None) -> Expiring:

@@ -40,6 +40,10 @@ SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
 
+class UnknownSubjectError(KeyError):
+    """Nothing in a case is called that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """One link of a chain as it is told.

@@ -16,7 +16,7 @@ from forensics.language import told as said
 from forensics.language.folding import columns, padded
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
-from forensics.report.explain import find_chains, render_explain
+from forensics.report.explain import UnknownSubjectError, find_chains, render_explain
 from forensics.report.facts import Facts, common_name
 from forensics.report.findings import REMEDY, FindingIndex, text_lines
 from forensics.report.folded_lines import fold
@@ -34,10 +34,6 @@ _ANSWERS = 7
 _CHAIN_SECTIONS = ("broken", "undecided", "too_open", "orphan")
 _TREE_WORDS = {"all": message("all of"), "any": message("any of"), "not": message("not")}
 _MATCHES = {True: message("MATCH"), None: message("UNKNOWN"), False: message("NEAR MISS")}
-
-
-class UnknownSubjectError(KeyError):
-    """Nothing in a case is called that."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,6 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.language import joined, sentence, sentence_n
-from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
 from forensics.tables.record import CoverageRow
 
@@ -78,6 +77,8 @@ def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
         tree: Its files.
         form: What it is.
     """
+
+    from forensics.sources.profile_folders import OFFICE_CONTAINER  # here: most disks have a Windows
 
     what = sentence("{form} without Windows", form=form)
     if _exists(tree, _RECOVERY):

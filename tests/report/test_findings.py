@@ -10,7 +10,8 @@ import pytest
 from forensics.asked_rules import ask_rules
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
-from forensics.report.explain_subject import UnknownSubjectError, explain_subject
+from forensics.report.explain import UnknownSubjectError
+from forensics.report.explain_subject import explain_subject
 from forensics.report.findings import counts
 from forensics.report.text import MOST_SUBJECTS, render_text
 from forensics.tables.source import SourceEntry

@@ -11,8 +11,7 @@ from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.language import sentence
 from forensics.late_methods import dataclass
-from forensics.report.explain import find_chains
-from forensics.report.explain_subject import UnknownSubjectError
+from forensics.report.explain import UnknownSubjectError, find_chains
 from forensics.report.facts import Facts
 from forensics.report.named_machines import named_machines
 from forensics.report.result import Result
