@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import shutil
 import time
@@ -21,6 +20,7 @@ from tests.hand_made import AS_OF, DEAD, OLD_FILE, case
 from tests.oracles import other_reader
 from tests.paths import IMAGES
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
+from tests.report.html.printed_text import printed_text
 
 webdriver = other_reader("selenium.webdriver", "selenium")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -108,11 +108,8 @@ def complaints_of_axe(page: Page, file: Path, scheme: str = "light", size: tuple
 
 def printed(page: Page) -> str:
     """Return the text of the page as the browser exports it as PDF, without blanks."""
-    pypdf = other_reader("pypdf", "pypdf")
     options = {"printBackground": True, "preferCSSPageSize": True, "generateTaggedPDF": False}
-    pdf = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", options)["data"])
-    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
-    return "".join("".join(one.extract_text().split()) for one in pages)
+    return printed_text(base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", options)["data"]))
 
 
 @pytest.fixture(scope="module")
