@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -64,6 +65,7 @@ class Bound:
         return f"{self.value:,}"
 
 
+@cache
 def bounds(package: Path = PROJECT / "forensics") -> list[Bound]:
     """Return every constant that is named like a bound, or whose docstring says that it is one."""
     return [bound for path in sorted(package.rglob("*.py")) for bound in _of_module(path, package)]

@@ -18,6 +18,7 @@ from tests.disk.ntfs_fixture import PACKED, SIZE
 from tests.language.translations import compiler
 from tests.oracles import not_checked, shared
 from tests.paths import REALDATA
+from tests.rules_read_once import rules_read_once
 from tests.stretched_once import keys_stretched_once
 
 
@@ -47,6 +48,13 @@ def pytest_sessionstart() -> None:
 def stretched_once() -> Iterator[None]:
     """Stretch each secret once a process; tests of the stretching itself call it where this does not reach."""
     with keys_stretched_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """Read the built-in rules once a process; tests of the reading itself call it where this does not reach."""
+    with rules_read_once():
         yield
 
 

@@ -20,6 +20,7 @@ import forensics
 from forensics.cli.main import cli
 from tests.disk.ntfs_fixture import PACKED
 from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
+from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, dead_chain
 from tests.paths import IMAGES, PROJECT
 
@@ -312,9 +313,7 @@ def test_a_key_file_that_windows_does_not_look_for_is_no_finding(key_file: Any, 
 
 
 def test_attest() -> None:
-    ca, laptop, replaced = (
-        forensics.examine(IMAGES / f"{name}.vhdx.xz", as_of=DAY) for name in ("attest-ca", "tpm-laptop", "tpm-replaced")
-    )
+    ca, laptop, replaced = map(examined, ("attest-ca", "tpm-laptop", "tpm-replaced"))
     answer = forensics.attest(ca, [laptop, replaced])
     assert [(device.name, device.accepted, device.by) for device in answer.devices] == [
         ("LAP-77", "yes", "endorsement_key"),

@@ -12,7 +12,7 @@ import pytest
 
 import forensics
 from tests.examined import examined
-from tests.paths import IMAGES
+from tests.paths import IMAGES, PROJECT
 
 FUNCTIONS = sorted(name for name in forensics.__all__ if inspect.isfunction(getattr(forensics, name)))
 DISKS = {
@@ -61,9 +61,15 @@ def test_every_function_shows_an_example() -> None:
     assert {*FLEETS, *PACKS} <= set(FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in {*FLEETS, *PACKS}])
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name not in {*FLEETS, *PACKS, "test_rules"}])
 def test_an_example_shows_what_is(name: str, folder: Path) -> None:
     _run(name)
+
+
+def test_the_example_of_testing_rules_shows_what_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one pack: tests/engine/test_loading.py tests all."""
+    monkeypatch.setattr("forensics.engine.loader.built_in_packs", lambda: PROJECT / "rules" / "attestation")
+    _run("test_rules")
 
 
 @pytest.mark.parametrize("names", [FLEETS, PACKS], ids=["fleets", "packs"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, field, fields, replace
 from typing import Any, ClassVar
 
@@ -14,6 +14,8 @@ import pytest
 from forensics import late_methods
 from forensics.late_methods import dataclass
 from tests.paths import PROJECT
+
+Nodes = list[tuple[str, ast.ImportFrom | ast.ClassDef]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,32 +216,31 @@ def test_nothing_is_compiled_before_an_object_is_made(monkeypatch: pytest.Monkey
     assert compiled == [Late]
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((PROJECT / "forensics").rglob("*.py")):
-        yield path.name, ast.parse(path.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def nodes() -> Nodes:
+    """Every import and every class of the package, with its file."""
+    return [
+        (path.name, node)
+        for path in sorted((PROJECT / "forensics").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom | ast.ClassDef)
+    ]
 
 
-def _imports() -> Iterator[tuple[str, ast.ImportFrom]]:
-    for name, module in _modules():
-        for node in ast.walk(module):
-            if isinstance(node, ast.ImportFrom):
-                yield name, node
-
-
-def test_every_data_class_of_the_package_is_one_of_these() -> None:
+def test_every_data_class_of_the_package_is_one_of_these(nodes: Nodes) -> None:
     named = {
         name
-        for name, node in _imports()
-        if node.module == "dataclasses" and any(alias.name == "dataclass" for alias in node.names)
+        for name, node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if any(alias.name == "dataclass" for alias in node.names)
     }
     assert named == {"late_methods.py"}
 
 
-def test_every_data_class_says_what_it_is() -> None:
+def test_every_data_class_says_what_it_is(nodes: Nodes) -> None:
     silent = [
         f"{name}: {node.name}"
-        for name, module in _modules()
-        for node in ast.walk(module)
+        for name, node in nodes
         if isinstance(node, ast.ClassDef)
         and any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
         and ast.get_docstring(node) is None

@@ -121,21 +121,19 @@ def stretch(suite: Suite, pre: bytes, salt: bytes, rounds: int) -> tuple[bytes, 
     inner.update(bytes(b ^ 0x36 for b in padded))
     outer = hashlib.new(suite.hash_name, bytes(b ^ 0x5C for b in padded))
     size = inner.digest_size
-
-    def prf(data: bytes) -> bytes:
-        first = inner.copy()
-        first.update(data)
-        second = outer.copy()
-        second.update(first.digest())
-        return second.digest()
+    copy_inner, copy_outer = inner.copy, outer.copy
 
     need = suite.key_bytes + suite.block
     out = b""
     for index in range(1, -(-need // size) + 1):
-        acc = prf(salt + struct.pack(">I", index))
-        for _ in range(rounds - 1):
-            acc = (int.from_bytes(acc, "big") ^ int.from_bytes(prf(acc), "big")).to_bytes(size, "big")
-        out += acc
+        data, total = salt + struct.pack(">I", index), 0
+        for _ in range(rounds):
+            first, second = copy_inner(), copy_outer()
+            first.update(data)
+            second.update(first.digest())
+            total ^= int.from_bytes(second.digest(), "big")
+            data = total.to_bytes(size, "big")
+        out += data
     return out[: suite.key_bytes], out[suite.key_bytes : need]
 
 

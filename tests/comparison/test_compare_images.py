@@ -19,9 +19,8 @@ from forensics.comparison.render import render_comparison
 from forensics.comparison.render_html import render_comparison_html
 from forensics.tables.certificate import KeyFileRow
 from testdata.builder.scenarios import SCENARIOS
+from tests.examined import AS_OF, examined
 from tests.paths import IMAGES
-
-AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
 # By hand, from testdata/builder/scenarios/sysprepped.py and before_sysprep.py.
 OLD, NEW = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "44d42aa2-dee4-4023-bea5-d2f166bbb42c"
@@ -48,12 +47,12 @@ def test_a_collection_that_lacks_a_hive_loses_nothing_else(
 
 @pytest.fixture(scope="module")
 def before() -> forensics.Case:
-    return forensics.examine(IMAGES / "before-sysprep.vhdx.xz", as_of=AS_OF)
+    return examined("before-sysprep")
 
 
 @pytest.fixture(scope="module")
 def sysprepped(before: forensics.Case) -> Comparison:
-    return forensics.compare(before, forensics.examine(IMAGES / "sysprepped.vhdx.xz", as_of=AS_OF))
+    return forensics.compare(before, examined("sysprepped"))
 
 
 def _keys(comparison: Comparison, fate: str) -> dict[str, tuple[str, tuple[str, ...], bool | None]]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pandas as pd
 import pytest
 
 import forensics
 from forensics.hyperv.migration import MigrationPlan
-from tests.paths import IMAGES
-
-AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+from tests.examined import examined
 
 
 @pytest.fixture(scope="module")
 def plan() -> MigrationPlan:
-    old, new = (forensics.examine(IMAGES / f"hyperv-{name}.vhdx.xz", as_of=AS_OF) for name in ("source", "target"))
-    return forensics.plan_migration(old, new)
+    return forensics.plan_migration(examined("hyperv-source"), examined("hyperv-target"))
 
 
 def test_operations_of_every_machine(plan: MigrationPlan) -> None:
@@ -53,10 +48,8 @@ def test_without_a_target_there_is_no_plan() -> None:
 
 
 def test_a_comparison_is_data_frames_too() -> None:
-    before, after = (
-        forensics.examine(IMAGES / f"{name}.vhdx.xz", as_of=AS_OF) for name in ("before-sysprep", "sysprepped")
-    )
-    comparison = forensics.compare(before, after)
+    before = examined("before-sysprep")
+    comparison = forensics.compare(before, examined("sysprepped"))
     died = comparison.keys[comparison.keys.fate == "died"]
     assert sorted(died.subject.dropna().str[3:].str.split(".").str[0]) == ["api", "kept-name", "ldap", "mail", "web"]
     assert died[~died.recoverable].subject.tolist() == ["CN=ldap.contoso.test"]

@@ -6,7 +6,6 @@ import io
 import json
 import lzma
 import struct
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import forensics
 from forensics.case_tables import CaseTables
 from forensics.disk.vhdx.reader import open_vhdx
 from forensics.sources.open import open_source
+from tests.examined import examined
 from tests.exports import AS_OF
 from tests.paths import IMAGES
 
@@ -32,11 +32,6 @@ def _truth(name: str) -> dict[str, Any]:
     machines: list[dict[str, Any]] = json.loads((IMAGES / f"{name}.truth.json").read_text())["machines"]
     assert len(machines) == 1
     return machines[0]
-
-
-@cache
-def _examined(*names: str) -> CaseTables:
-    return forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
 
 
 def _plain(value: Any) -> Any:
@@ -60,14 +55,14 @@ def _differences(case: CaseTables, name: str, machine_id: int) -> dict[Any, Any]
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_every_row_is_as_stated(name: str) -> None:
-    case = _examined(name)
+    case = examined(name)
     assert {r.machine_id for table in IDENTITY for r in case.rows(table)} == {1}
     assert _differences(case, name, 1) == {}
     assert case.rows("problem") == []
 
 
 def test_three_hosts_in_one_run_keep_what_is_theirs() -> None:
-    case = _examined(*HOSTS)
+    case = examined(*HOSTS)
     for machine_id, name in enumerate(HOSTS, 1):
         assert _differences(case, name, machine_id) == {}
 
@@ -78,8 +73,8 @@ def test_the_truth_says_of_every_machine_what_the_contract_allows() -> None:
 
 
 def test_why_a_machine_does_not_start_is_told() -> None:
-    because = {vm.name: vm.starts_because for vm in _examined("hyperv-target").rows("vm")}
-    keys = {g.subject + g.role: g.thumbprint for g in _examined("hyperv-target").rows("guardian")}
+    because = {vm.name: vm.starts_because for vm in examined("hyperv-target").rows("vm")}
+    keys = {g.subject + g.role: g.thumbprint for g in examined("hyperv-target").rows("guardian")}
     of_hv01 = keys["CN=Shielded VM Encryption Certificate (UntrustedGuardian) (HV01)encryption"]
     assert len({*because.values()}) == len(because) == 7
     assert because["NOKEY01"] == f"needs the encryption certificate {of_hv01}: it is there without a private key"
@@ -90,7 +85,7 @@ def test_why_a_machine_does_not_start_is_told() -> None:
 
 
 def test_a_machine_that_is_only_listed_says_where_it_should_be() -> None:
-    unread = {vm.outcome: vm.starts_because for vm in _examined("hyperv-source").rows("vm") if vm.outcome != "present"}
+    unread = {vm.outcome: vm.starts_because for vm in examined("hyperv-source").rows("vm") if vm.outcome != "present"}
     assert unread == {
         "not_examined": "the host lists it, and its configuration E:\\VMs\\FAR01\\Virtual Machines\\"
         "00000006-0A01-4B02-8C03-000000000001.vmcx lies where these sources do not reach",
@@ -201,6 +196,6 @@ def test_data_disk_alone(halves: tuple[Path, Path]) -> None:
 
 
 def test_a_guests_disk_on_the_host_tells_what_opens_it() -> None:
-    (volume,) = _examined("hyperv-source").rows("bitlocker")
+    (volume,) = examined("hyperv-source").rows("bitlocker")
     assert (volume.machine_id, volume.disk, volume.volume) == (1, "partition 2/VMs/DC01/DC01.vhdx", "volume")
     assert (volume.protectors, volume.has_recovery_password, volume.suspended) == (["tpm"], False, False)

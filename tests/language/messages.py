@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -17,13 +17,27 @@ COUNTED = frozenset({"_n", "sentence_n"})
 _IN_TEMPLATES = re.compile(r"\bt\('((?:[^'\\]|\\.)*)'")
 
 
+@cache
+def _said() -> tuple[tuple[str, str, ast.Call], ...]:
+    """Return each call that says a message, with the file that it stands in and the name of what is called."""
+    return tuple(
+        (file.relative_to(HOME).as_posix(), name, node)
+        for file in sorted(HOME.rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for name in [node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")]
+        if name in SAID | COUNTED
+    )
+
+
 def messages() -> dict[str, str]:
     """Return each message with the file that says it, by its path in the package; of counted ones both forms."""
     found: dict[str, str] = {}
-    for file in sorted(HOME.rglob("*.py")):
-        place = file.relative_to(HOME).as_posix()
+    for place, name, call in _said():
         if not place.startswith("language/"):
-            found |= {text: place for text in _in_source(file.read_text(encoding="utf-8")) if text not in found}
+            for argument in call.args[: 2 if name in COUNTED else 1]:
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    found.setdefault(argument.value, place)
     for file in sorted(HOME.rglob("*.j2")):
         place = file.relative_to(HOME).as_posix()
         for text in _IN_TEMPLATES.findall(file.read_text(encoding="utf-8")):
@@ -35,22 +49,11 @@ def counted() -> set[tuple[str, str]]:
     """Return the counted messages that are written out where they are said, each with its form of 1 and the other."""
     return {
         (str(one.value), str(many.value))
-        for file in HOME.rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in COUNTED and len(node.args) > 1
-        for one, many in [node.args[:2]]
+        for _place, name, call in _said()
+        if name in COUNTED and len(call.args) > 1
+        for one, many in [call.args[:2]]
         if isinstance(one, ast.Constant) and isinstance(many, ast.Constant)
     }
-
-
-def _in_source(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            count = 1 if name in SAID else 2 if name in COUNTED else 0
-            for argument in node.args[:count]:
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value
 
 
 def constants() -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
 from types import ModuleType
 
 from babel.messages.catalog import Catalog
@@ -20,6 +21,7 @@ def compiler() -> ModuleType:
     return module
 
 
+@cache
 def catalogue(language: str = "ja") -> Catalog:
     """Return the translations of a language, from all its files."""
     whole: Catalog = compiler().catalogue_of(language)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import shutil
 import time
@@ -13,14 +12,14 @@ from typing import Any
 
 import pytest
 
-import forensics
 from forensics.case_tables import CaseTables
 from forensics.rendering import render
 from forensics.report.html.page import render_html
-from tests.hand_made import AS_OF, DEAD, OLD_FILE, case
+from tests.examined import examined
+from tests.hand_made import DEAD, OLD_FILE, case
 from tests.oracles import other_reader
-from tests.paths import IMAGES
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
+from tests.report.html.printed_text import printed_text
 
 webdriver = other_reader("selenium.webdriver", "selenium")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -36,8 +35,7 @@ MOST_TO_LOAD, MOST_TO_FILTER = 5.0, 2.0
 
 def several() -> CaseTables:
     """Return a case of three disks, one of which has two Windows."""
-    names = ("web-server", "two-windows", "laptop")
-    return forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
+    return examined("web-server", "two-windows", "laptop")
 
 
 class Page:
@@ -108,11 +106,8 @@ def complaints_of_axe(page: Page, file: Path, scheme: str = "light", size: tuple
 
 def printed(page: Page) -> str:
     """Return the text of the page as the browser exports it as PDF, without blanks."""
-    pypdf = other_reader("pypdf", "pypdf")
     options = {"printBackground": True, "preferCSSPageSize": True, "generateTaggedPDF": False}
-    pdf = base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", options)["data"])
-    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
-    return "".join("".join(one.extract_text().split()) for one in pages)
+    return printed_text(base64.b64decode(page.driver.execute_cdp_cmd("Page.printToPDF", options)["data"]))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +133,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "hostile": lambda: render_html(hostile_case()),
         "large": lambda: render_html(large_case()),
         "printed": lambda: render_html(large_case(120)),
-        "found": lambda: render_html(forensics.examine(IMAGES / "web-server.vhdx.xz", as_of=AS_OF)),
+        "found": lambda: render_html(examined("web-server")),
         "several": lambda: render_html(several()),
         "ten-thousand": lambda: render_html(large_case(10_000)),
     }

@@ -13,15 +13,10 @@ import pytest
 
 import forensics
 from forensics.report.result import Result
-from tests.hand_made import AS_OF
-from tests.paths import IMAGES
+from tests.examined import examined
 from tests.report.html.test_in_browser import LAPTOP, PHONE, Page, browser, complaints_of_axe, page
 
 __all__ = ["browser", "page"]
-
-
-def examined(name: str) -> forensics.Case:
-    return forensics.examine(IMAGES / f"{name}.vhdx.xz", as_of=AS_OF)
 
 
 MAKERS: dict[str, Callable[[], Result]] = {
