@@ -35,7 +35,7 @@ else:
         cls.__dataclass_fields__, cls.__dataclass_params__ = found, _Standard.__dataclass_params__
         cls.__match_args__ = tuple(f.name for f in found.values() if f.init and not f.kw_only)
         cls.__init__ = _late_init(cls, frozen)
-        cls.__eq__, cls.__hash__ = _eq, _hash if frozen else None
+        cls.__eq__, cls.__hash__, cls.__replace__ = _eq, _hash if frozen else None, dataclasses.replace
         if repr:
             cls.__repr__ = _repr
         if frozen:
