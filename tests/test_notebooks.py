@@ -21,7 +21,7 @@ NAMES = [
 
 # What a reader must have seen at the end, by notebook; from the truth of the images.
 SHOWN = {
-    "01_one_disk": ["Sysprep gave this Windows a new identity", "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "ldap"],
+    "01_one_disk": ["Sysprep generalized this Windows", "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "ldap"],
     "02_expiry_audit": ["CN=mail.contoso.test", "http.sys", "long-ago.contoso.test"],
     "03_hyperv_migration": ["HV01", "BranchGuardian", "New-HgsGuardian"],
     "04_write_a_rule": ["1 rule is valid", "3 examples (1 match, 1 miss, 1 unknown)", "CN=web.contoso.test"],

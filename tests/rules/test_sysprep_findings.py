@@ -63,6 +63,7 @@ EXPECTED: dict[str, Stated] = {
     "generalized-not-booted": {
         "generalized-image": ("info", "proved", {"GOLD"}),
         "image-not-yet-specialized": ("high", "proved", {"GOLD"}),
+        "generalize-orphaned-keys": ("critical", "likely", _hosts("gone")),
     },
     "specialize-skips-crypto": {
         "generalized-image": ("info", "proved", {"AVD-7"}),

@@ -102,13 +102,13 @@ def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
     first = page.xpath("//section[@id='causes']/article")[0]
     assert (
         text(first.find("h3"))
-        == "1critical Sysprep gave this Windows a new identity, and the keys from before it are dead"
+        == "1critical Sysprep generalized this Windows, and keys from before it are dead"
     )
     subjects = first.xpath("./ul[@class='subjects']/li")
     assert [text(li.find("bdi")) for li in subjects] == [f"CN={n}.contoso.test" for n in ("web", "mail", "api", "ldap")]
     for href in first.xpath("./ul[@class='subjects']//a/@href"):
         [drawn] = page.xpath(f"//article[@id='{href[1:]}']")
-        assert "Sysprep gave this Windows a new identity" in text(drawn)
+        assert "Sysprep generalized this Windows" in text(drawn)
     commands = [pre.text_content() for pre in first.xpath(".//pre")]
     imported = commands[2].split("\n")
     web = "5128463CB51FB4BFB5489BA043D6FCE174F6CA79"
@@ -288,7 +288,7 @@ def test_command_writes_the_page_in_either_language(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (1, "")
     titles = [tree(path.read_text(encoding="utf-8")).findtext(".//title") for path in (english, japanese)]
     assert titles == ["Private keys of WEB01 – keymortem", "WEB01 の秘密キー – keymortem"]
-    assert forensics.open_case(saved).finding_list[0].title.startswith("Sysprep gave this Windows")
+    assert forensics.open_case(saved).finding_list[0].title.startswith("Sysprep generalized this Windows")
 
 
 def test_page_needs_a_file() -> None:

@@ -410,7 +410,7 @@ def test_text() -> None:
         "    HIGH: The key file of a certificate is gone [key-file-missing]",
         "      - CN=ldap.contoso.test, D925A587CB4BCD708B0A54B6A8971738B919494E",
     ]
-    assert "because of: Sysprep gave this Windows a new identity" in head[2]
+    assert "because of: Sysprep generalized this Windows" in head[2]
     assert [block.split("\n")[0] for block in head[3:]] == [
         "Ruled out as the disk stands, and by what",
         "Not ruled out, and why",
