@@ -100,10 +100,7 @@ def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
     sample = forensics.examine(PROJECT / "testdata/images/sample.vhdx.xz", as_of=AS_OF)
     page = tree(render_html(sample))
     first = page.xpath("//section[@id='causes']/article")[0]
-    assert (
-        text(first.find("h3"))
-        == "1critical Sysprep generalized this Windows, and keys from before it are dead"
-    )
+    assert text(first.find("h3")) == "1critical Sysprep generalized this Windows, and keys from before it are dead"
     subjects = first.xpath("./ul[@class='subjects']/li")
     assert [text(li.find("bdi")) for li in subjects] == [f"CN={n}.contoso.test" for n in ("web", "mail", "api", "ldap")]
     for href in first.xpath("./ul[@class='subjects']//a/@href"):
