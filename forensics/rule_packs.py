@@ -335,7 +335,7 @@ def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
         >>> import forensics
         >>> case = forensics.open_case("case.sqlite")
         >>> forensics.translate_findings(case, "ja")
-        >>> str(case.findings.title[0]).startswith("Sysprep によって")
+        >>> str(case.findings.title[0]).startswith("Windows が Sysprep で")
         True
     """
     from forensics.asked_rules import speak
