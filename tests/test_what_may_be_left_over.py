@@ -86,3 +86,10 @@ def test_an_ended_certificate_that_is_hyper_v_s_last() -> None:
         "certificate-expired": "high",
         "service-uses-expiring-certificate": "critical",
     }
+
+
+def test_a_copy_among_trusted_roots_of_a_certificate_that_is_gone_with_its_key() -> None:
+    windows = Windows("DEV02", SERVER_2022)
+    made = windows.issue("localhost", "2025-01-01", "2030-01-01", self_signed=True)
+    windows.put(made, store="ROOT", written=False)
+    assert told(examined(windows.machine)) == {"key-file-missing": "low"}
