@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from forensics.hyperv.migration import plan_migration
+from forensics.hyperv.plan_steps import steps
 from testdata.builder.cng import CngKey
 from testdata.builder.key_protector import guardian_pair, write_key_protector
 from testdata.builder.ordinary.windows import SERVER_2022, Windows, day
@@ -48,3 +50,9 @@ def test_key_files_that_windows_would_not_open_are_told_and_nothing_is_put_back(
     assert [b.text for b in finding.because if "Windows would not open it as it is" in b.text]
     assert not [b.text for b in finding.remedy if "repairstore" in b.text]
     assert [b.text for b in finding.remedy if b.text.startswith("Export-PfxCertificate")]
+
+
+def test_a_plan_has_them_put_back_before_anything_is_given_up() -> None:
+    plan = plan_migration(examined(_host().machine), examined(Windows("HV02", SERVER_2022).machine))
+    assert [transfer.key_stayed for transfer in plan.transfers] == [True, True]
+    assert "they were deleted there, and their key files were not" in steps(plan)[0].text
