@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+import forensics
 from forensics.hyperv.migration import plan_migration
 from forensics.hyperv.plan_steps import steps
 from testdata.builder.cng import CngKey
@@ -14,7 +20,7 @@ PAIR = guardian_pair("UntrustedGuardian", "HV01", day("2016-12-05"), day("2026-1
 VM = "0000000a-0a01-4b02-8c03-000000000001"
 
 
-def _host(**options: str) -> Windows:
+def _host(**options: Any) -> Windows:
     windows = Windows("HV01", SERVER_2022)
     windows.service("vmms")
     for certificate in (PAIR.signing, PAIR.encryption):
@@ -56,3 +62,22 @@ def test_a_plan_has_them_put_back_before_anything_is_given_up() -> None:
     plan = plan_migration(examined(_host().machine), examined(Windows("HV02", SERVER_2022).machine))
     assert [transfer.key_stayed for transfer in plan.transfers] == [True, True]
     assert "they were deleted there, and their key files were not" in steps(plan)[0].text
+
+
+def test_recover_writes_their_keys_with_the_certificates_of_the_key_protector(tmp_path: Path) -> None:
+    disk, password = tmp_path / "C", tmp_path / "password.txt"
+    password.write_text("of the test\n")
+    for file in _host(export_policy=3).machine.volume():
+        if file.data is not None:
+            (disk / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (disk / file.path).write_bytes(file.data)
+    wanted = PAIR.encryption.thumbprint
+    kept = forensics.recover(str(disk), wanted[:8], to=tmp_path / "keys", pfx_password_file=password)
+    assert kept.is_whole
+    assert [key.thumbprint for key in kept.keys] == [wanted]
+    written = (tmp_path / "keys" / f"{wanted}.pfx").read_bytes()
+    key, certificate, _ = pkcs12.load_key_and_certificates(written, b"of the test")
+    assert certificate == PAIR.encryption.x509
+    assert key is not None
+    assert key.public_key() == PAIR.encryption.key.public_key()
+    assert 'importPFX "Shielded VM Local Certificates"' in str(kept)
