@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.iis import administer_remotely, install_iis
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
 from tests.ordinary import examined
@@ -76,3 +77,13 @@ def test_what_is_bound_as_iis_binds_counts_where_iis_is_not_installed() -> None:
     windows.bind("0.0.0.0:443", GONE)
     told = {f.rule: f.severity for f in examined(windows.machine).finding_list if f.severity != "info"}
     assert told == {"binding-names-missing-certificate": "critical"}
+
+
+@pytest.mark.parametrize(("is_enabled", "severity"), [(0, "low"), (1, "high")])
+def test_a_listener_of_remote_desktop_that_is_switched_off_by_itself(is_enabled: int, severity: str) -> None:
+    windows = Windows("RDS02", SERVER_2022)
+    listener = windows.system.key(f"{CONTROL_SET}\\Control\\Terminal Server\\WinStations\\Old-Tcp")
+    listener.dword("PortNumber", 3390).dword("fEnableWinStation", is_enabled)
+    listener.binary("SSLCertificateSHA1Hash", bytes.fromhex(GONE))
+    told = {f.rule: f.severity for f in examined(windows.machine).finding_list if f.severity != "info"}
+    assert told == {"rdp-listener-certificate-missing": severity}

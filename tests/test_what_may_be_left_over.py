@@ -66,3 +66,30 @@ def test_ended_bindings_that_iis_express_made_for_developers() -> None:
     case = examined(windows.machine)
     assert told(case) == {"certificate-expired": "low", "service-uses-expiring-certificate": "low"}
     assert "SERVICES DOWN" not in first_screen(case)
+
+
+def test_an_ended_certificate_of_hyper_v_beside_the_one_it_made_since() -> None:
+    windows = Windows("HV01", SERVER_2022)
+    windows.service("vmms")
+    for since, until in (("2016-11-12", "2026-11-10"), ("2017-11-12", "2027-11-10")):
+        windows.put(windows.issue(windows.host, since, until, self_signed=True), cng=True, service="vmms")
+    case = examined(windows.machine)
+    assert told(case) == {}
+    assert "SERVICES DOWN" not in first_screen(case)
+
+
+def test_an_ended_certificate_that_is_hyper_v_s_last() -> None:
+    windows = Windows("HV01", SERVER_2022)
+    windows.service("vmms")
+    windows.put(windows.issue(windows.host, "2016-11-12", "2026-11-10", self_signed=True), cng=True, service="vmms")
+    assert told(examined(windows.machine)) == {
+        "certificate-expired": "high",
+        "service-uses-expiring-certificate": "critical",
+    }
+
+
+def test_a_copy_among_trusted_roots_of_a_certificate_that_is_gone_with_its_key() -> None:
+    windows = Windows("DEV02", SERVER_2022)
+    made = windows.issue("localhost", "2025-01-01", "2030-01-01", self_signed=True)
+    windows.put(made, store="ROOT", written=False)
+    assert told(examined(windows.machine)) == {"key-file-missing": "low"}

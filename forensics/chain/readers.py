@@ -38,6 +38,10 @@ class Readers:
             return [(caller.sid, self._tokens.of(caller.sid, caller.service))]
         row = file.row
         reader = SYSTEM if row.scope in ("machine", "system") else row.owner_sid
+        owned = certificate.row if certificate is not None and certificate.row.store_scope == "user" else None
+        if owned is not None and (owned.has_key_link or row.scope == "user"):
+            # The key may be one of the computer's, or lie in the folder of an earlier account.
+            reader = owned.owner_sid or reader
         service = certificate.service.name if certificate is not None and certificate.service is not None else None
         readers: list[Reader] = [(reader, self._tokens.of(reader, service))] if reader else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self._evidence.rdp_thumbprints

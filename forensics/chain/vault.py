@@ -20,6 +20,7 @@ from forensics.tables.secrets import OpenedWith, UnlockedBy
 if TYPE_CHECKING:
     from forensics.chain.placing import Placing
     from forensics.collectors.evidence import CertificateEvidence
+    from forensics.formats.hyperv.guardian_certificate import GuardianCertificate
 
 
 OfCertificate = tuple[int, str | None, str | None, str | None, str | None]
@@ -74,6 +75,13 @@ class Vault:
         """Let go of everything; what else refers to it has it still."""
         for kept in (self.keys, self.certificates, self.publics, self.placings):
             kept.clear()
+
+    def take_guardians(self, certificates: Iterable[GuardianCertificate]) -> None:
+        """Keep the certificates that key protectors name: a host may have lost its own, not their keys."""
+        for certificate in certificates:
+            self.certificates.setdefault(certificate.thumbprint, certificate.der)
+            if certificate.public_key is not None:
+                self.publics.setdefault(certificate.thumbprint, certificate.public_key)
 
     def take(self, certificates: Iterable[CertificateEvidence]) -> None:
         """Keep the certificates of an installation."""

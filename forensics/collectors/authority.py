@@ -27,6 +27,8 @@ MAX_TEXT = 1024
 _SERVICE = "Services\\CertSvc"
 _WITHOUT_CERTIFICATES: dict[State, StoreFound] = {"present": "empty", "absent": "absent"}
 _STORES = "Microsoft\\SystemCertificates"
+# Who opens a store of the computer sees in it what policy and the directory put there.
+_COMPUTER_S = ("machine", "policy", "enterprise")
 _TYPES: dict[int, CaType] = {
     0: "enterprise_root",
     1: "enterprise_subordinate",
@@ -80,7 +82,7 @@ def _row(system: RegistryView, service: str, key: Key) -> CaRow:
 def _add_stores(installation: Installation, row: CaRow, certificates: Sequence[CertificateEvidence]) -> None:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     stores = {
-        store: [c.row for c in certificates if c.row.store.lower() == store and c.row.store_scope == "machine"]
+        store: [c.row for c in certificates if c.row.store.lower() == store and c.row.store_scope in _COMPUTER_S]
         for store in ("ekroot", "ekca")
     }
     outcomes: dict[str, StoreFound] = {}

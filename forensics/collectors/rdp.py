@@ -42,6 +42,7 @@ class ListenerCertificate:
         store: Store in which it looks; None is the personal one.
         self_signed: Windows made it and renews it; else it was bound.
         on_record: The registry names it; else it is the one that Windows likely uses.
+        is_on: The listener is not switched off by itself, which leaves others listening.
         source_path: Where it is named, else where the certificate lies.
         source_time: Timestamp of that place.
     """
@@ -51,6 +52,7 @@ class ListenerCertificate:
     store: str | None
     self_signed: bool
     on_record: bool
+    is_on: bool
     source_path: str
     source_time: datetime | None
 
@@ -77,32 +79,36 @@ def listener_certificates(
     """
     system = RegistryView.of_machine(installation, "SYSTEM")
     stations = system.key(f"{installation.control_set()}\\Control\\Terminal Server\\WinStations")
-    bound = set()
+    bound, off = set(), set()
     for key in system.subkeys(stations, MAX_LISTENERS) if stations else ():
+        if system.number(key, "fEnableWinStation") == 0:
+            off.add(key.name.lower())
         thumbprint = _thumbprint(system, key, _BOUND)
         if thumbprint is not None:
             bound.add(key.name.lower())
-            where = system.where(key, _BOUND)
-            yield ListenerCertificate(thumbprint, key.name, None, False, True, where, key.timestamp)
+            is_on, where = key.name.lower() not in off, system.where(key, _BOUND)
+            yield ListenerCertificate(thumbprint, key.name, None, False, True, is_on, where, key.timestamp)
     if DEFAULT_LISTENER.lower() in bound:
         return
+    is_on = DEFAULT_LISTENER.lower() not in off
     store = (system.text(stations, _SELF_SIGNED_STORE) if stations else None) or REMOTE_DESKTOP
     thumbprint = _thumbprint(system, stations, _SELF_SIGNED) if stations else None
     if stations is not None and thumbprint is not None:
         where = system.where(stations, _SELF_SIGNED)
-        yield ListenerCertificate(thumbprint, DEFAULT_LISTENER, store, True, True, where, stations.timestamp)
+        yield ListenerCertificate(thumbprint, DEFAULT_LISTENER, store, True, True, is_on, where, stations.timestamp)
         return
     found = [c for c in certificates if c.store.lower() == store.lower() and c.store_scope == "machine"]
     if found:
         last = max(found, key=_lasts)
         yield ListenerCertificate(
-            last.thumbprint, DEFAULT_LISTENER, last.store, True, False, last.source_path, last.source_time
+            last.thumbprint, DEFAULT_LISTENER, last.store, True, False, is_on, last.source_path, last.source_time
         )
 
 
 def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:
-    """Return the thumbprints of :func:`listener_certificates`, upper hex."""
-    return frozenset(found.thumbprint for found in listener_certificates(installation, [c.row for c in certificates]))
+    """Return the thumbprints of :func:`listener_certificates` of listeners that are on, upper hex."""
+    listeners = listener_certificates(installation, [c.row for c in certificates])
+    return frozenset(found.thumbprint for found in listeners if found.is_on)
 
 
 def _lasts(row: CertificateRow) -> tuple[float, float, str]:

@@ -119,6 +119,19 @@ COMMANDS = (
         {"vm": _VM},
     ),
     Command(
+        "put-back-guardian",
+        (
+            f'if (-not (Test-Path "{_CERTIFICATES}")) {{ New-Item "{_CERTIFICATES}" }}',
+            f'$store = Get-Item "{_CERTIFICATES}"',
+            "$protector = ConvertTo-HgsKeyProtector -Bytes (Get-VMKeyProtector -VM (Get-VM -Id <vm>))",
+            "@($protector.Owner) + @($protector.Guardians) | ForEach-Object { $_.EncryptionCertificate; "
+            "$_.SigningCertificate } | Where-Object Thumbprint -in <thumbprints> "
+            "| ForEach-Object { $store.Open('ReadWrite'); $store.Add($_); $store.Close() }",
+        ),
+        "puts certificates that a key protector names, without keys, into the store of the guardians",
+        {"vm": _VM, "thumbprints": Parameter(kind.thumbprints)},
+    ),
+    Command(
         "list-checkpoints",
         ("Get-VMSnapshot -VM (Get-VM -Id <vm>)",),
         "lists the checkpoints of a virtual machine",

@@ -40,6 +40,7 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "archived": ", and archived",
             "remote_desktop": ", since Remote Desktop has another one",
             "replaced": ", since its role has a newer one",
+            "trusted": ", in a store where nobody looks for a private key",
         },
         "purpose": {
             "vtpm": "virtual TPMs of this host (its local guardian)",
@@ -74,6 +75,7 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "archived": "。アーカイブ済みです",
             "remote_desktop": "。リモート デスクトップは別の証明書を使用しています",
             "replaced": "。その役割には新しい証明書があります",
+            "trusted": "。秘密キーが検索されないストアにあります",
         },
         "purpose": {
             "vtpm": "このホストの仮想 TPM (ローカル ガーディアン)",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from forensics.across_machines import COMPARISONS
+from forensics.chain.vault import open_vault
 from forensics.examining.examined import ExaminedSource
 from forensics.examining.own_failure import kind_of, where
 from forensics.language import sentence
@@ -114,6 +115,11 @@ class Across:
         from forensics.hyperv.judge import judge_hyperv
 
         with self._told("judging virtual machines"):
+            vault = open_vault()
+            if vault is not None:
+                vault.take_guardians(
+                    certificate for evidence in self._hyperv for certificate in evidence.certificates()
+                )
             self.rows += judge_hyperv(self._hyperv, without_former(self.rows))
 
     def across_machines(self) -> None:

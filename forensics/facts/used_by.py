@@ -26,6 +26,13 @@ MAX_USES = 50
 _HIVES = ("SYSTEM", "SOFTWARE")
 _RDP = "RDP"
 _RDP_STORE = "Remote Desktop"
+# A copy that was dragged there from My took its link to the key along.
+_OF_TRUST = frozenset(
+    {
+        *("root", "authroot", "ca", "trust", "disallowed", "trustedpeople", "trustedpublisher", "trusteddevices"),
+        *("addressbook", "smartcardroot", "clientauthissuer"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,8 @@ class _Machine:
         """Say why nobody misses a certificate that nothing uses."""
         if row.archived:
             return "archived"
+        if row.store.lower() in _OF_TRUST:
+            return "trusted"
         if row.store != _RDP_STORE:
             return "no"
         # Windows makes the next one when the one before no longer does, so the last one is the listener's.

@@ -10,6 +10,7 @@ from typing import Literal
 from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
+from forensics.tables.certificate import KeyFileRow
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
@@ -44,6 +45,7 @@ class Host:
         guardians: Rows of its stores by thumbprint, the guardians' store first.
         unreadable: Thumbprints of elements of its stores that cannot be read.
         reasons: Why the chain to a private key breaks, or cannot be told, by thumbprint, store and its scope.
+        key_files: The computer's key files by SHA-256 of the public key: they stay when a certificate goes.
     """
 
     machine_id: int = 0
@@ -53,6 +55,11 @@ class Host:
     guardians: Mapping[str, tuple[GuardianRow, ...]] = field(default_factory=dict)
     unreadable: frozenset[str] = frozenset()
     reasons: Mapping[tuple[str | None, str, str | None], str] = field(default_factory=dict)
+    key_files: Mapping[str, str] = field(default_factory=dict)
+
+    def key_file(self, thumbprint: str | None, public_key_sha256: str | None) -> str | None:
+        """Return the key file of a certificate that the host does not have any more."""
+        return self.key_files.get(public_key_sha256 or "") if self.state(thumbprint) == "absent" else None
 
     def row(self, thumbprint: str | None) -> GuardianRow | None:
         """Return what the host has of a certificate, from the guardians' store where it is there."""
@@ -76,9 +83,11 @@ class Host:
             return "wrong_store"
         return "usable" if row.verdict == "usable" else "unusable" if row.verdict == "unusable" else "unknown"
 
-    def why(self, thumbprint: str | None) -> str:
+    def why(self, thumbprint: str | None, public_key_sha256: str | None = None) -> str:
         """Say in half a sentence what the host has of a certificate, whose key does not surely open there."""
         state, row = self.state(thumbprint), self.row(thumbprint)
+        if self.key_file(thumbprint, public_key_sha256) is not None:
+            return sentence("it is not there any more, but a key file holds its private key")
         if state == "unknown" and thumbprint in self.unreadable:
             return sentence("its entry in a certificate store of the host cannot be read")
         if state == "no_private_key" and row is not None and row.has_key_file is None:
@@ -101,17 +110,26 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
         machine_id: Its number.
         name: Computer name.
         guardians: Rows of one machine.
-        rows: Rows of the same machine; of tables coverage, key_chain and policy.
+        rows: Rows of the same machine; of tables coverage, key_chain, key_file and policy.
     """
     policies: list[PolicyRow] = []
     unreadable: set[str] = set()
     reasons: dict[tuple[str | None, str, str | None], str] = {}
     coverage: list[CoverageRow] = []
+    key_files: dict[str, str] = {}
     for row in rows:
         if isinstance(row, PolicyRow):
             policies.append(row)
         elif isinstance(row, KeyChainRow):
             reasons[row.thumbprint, (row.store or "").lower(), row.store_scope] = row.reason or ""
+        elif isinstance(row, KeyFileRow):
+            # Of two of one key the one that Windows looks for.
+            if (
+                row.scope == "machine"
+                and row.public_key_sha256
+                and (row.guid_is_current or row.public_key_sha256 not in key_files)
+            ):
+                key_files[row.public_key_sha256] = row.path
         elif isinstance(row, CoverageRow):
             coverage.append(row)
             if row.area == "certificate" and row.outcome in ("unreadable", "not_examined"):
@@ -128,7 +146,7 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
     # A certificate that was not found may stand in the logs of a torn SOFTWARE, or beyond what an export of it holds.
     examined = Coverage(machine_id, rows=coverage).saw_store().state == "present"
     mode = _mode(examined, policies)
-    return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons)
+    return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons, key_files)
 
 
 def _mode(examined: bool, policies: Iterable[PolicyRow]) -> Mode:

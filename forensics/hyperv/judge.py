@@ -14,7 +14,7 @@ from forensics.hyperv.start import NO_HOST, start_on
 from forensics.hyperv.uses import guardian_uses
 from forensics.language import sentence
 from forensics.sources.vm_files import on_drive
-from forensics.tables.certificate import CertificateRow
+from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.hyperv import GuardianRow, Signatures, VmGuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -54,7 +54,9 @@ class _Judgement:
         self.names = {r.machine_id: r.computer_name for r in rows if isinstance(r, MachineRow)}
         self.certificates = _by_machine(r for r in rows if isinstance(r, CertificateRow))
         self.chains = _by_machine(r for r in rows if isinstance(r, KeyChainRow) and r.thumbprint)
-        self.of_hosts = _by_machine(r for r in rows if isinstance(r, CoverageRow | KeyChainRow | PolicyRow))
+        self.of_hosts = _by_machine(
+            r for r in rows if isinstance(r, CoverageRow | KeyChainRow | KeyFileRow | PolicyRow)
+        )
 
     def rows(self) -> list[Row]:
         vms = with_hosts(self.places)
@@ -95,6 +97,8 @@ class _Judgement:
             encryption, signing = wrapping.encryption_thumbprint, wrapping.signing_thumbprint
             wrapping.encryption_here = host.state(encryption) if encryption and host.machine_id else "not_examined"
             wrapping.signing_here = host.state(signing) if signing and host.machine_id else "not_examined"
+            wrapping.encryption_key_file = host.key_file(encryption, wrapping.encryption_public_key_sha256)
+            wrapping.signing_key_file = host.key_file(signing, wrapping.signing_public_key_sha256)
         start = start_on(host, row, vm.wrappings)
         row.starts_here, row.starts_because = start.starts, start.because
         if start.because == NO_HOST and self.names:
@@ -156,6 +160,8 @@ def _wrapping(row: VmRow, at: str, protector: KeyProtector, wrapping: Wrapping) 
         signing_thumbprint=signing.thumbprint if signing else None,
         signing_not_before=signing.not_before if signing else None,
         signing_not_after=signing.not_after if signing else None,
+        encryption_public_key_sha256=encryption.public_key_sha256 if encryption else None,
+        signing_public_key_sha256=signing.public_key_sha256 if signing else None,
         signatures=_signatures(wrapping),
     )
 

@@ -151,7 +151,7 @@ def _moves(host: Host, wrapping: VmGuardianRow, as_of: datetime) -> Iterator[Ans
             told = because or sentence(
                 "{thumbprint}: {why}",
                 thumbprint=wrapping.encryption_thumbprint,
-                why=host.why(wrapping.encryption_thumbprint),
+                why=host.why(wrapping.encryption_thumbprint, wrapping.encryption_public_key_sha256),
             )
             yield Answer(operation, result, told, certainty, source)
         return

@@ -81,6 +81,13 @@ def obstacle(plan: MigrationPlan, transfer: Transfer) -> str:
             "(keymortem explain of each tells how), then export them as said above. {target} needs them.",
             target=new_host(plan),
         )
+    if transfer.key_stayed:
+        return _(
+            "they were deleted there, and their key files were not. Put them back first (finding "
+            "vm-needs-missing-guardian of that disk says how), then export them as said above; or have keymortem "
+            "recover write them into PFX files. {target} needs them.",
+            target=new_host(plan),
+        )
     if transfer.purpose == "change":
         return _(
             "{why}. The machines start without them; but without the owner's signing key the list of their "

@@ -107,7 +107,7 @@ def _with(host: Host, wrappings: Sequence[VmGuardianRow]) -> Start:
         because = sentence(
             "needs the encryption certificate {thumbprint}: {why}",
             thumbprint=thumbprint,
-            why=host.why(best.encryption_thumbprint),
+            why=host.why(best.encryption_thumbprint, best.encryption_public_key_sha256),
         )
     else:
         because = sentence(
@@ -115,7 +115,7 @@ def _with(host: Host, wrappings: Sequence[VmGuardianRow]) -> Start:
             "here; of {thumbprint}, which comes closest: {why}",
             count=len(judged),
             thumbprint=thumbprint,
-            why=host.why(best.encryption_thumbprint),
+            why=host.why(best.encryption_thumbprint, best.encryption_public_key_sha256),
         )
     return Start(_STARTS[state], because, best)
 

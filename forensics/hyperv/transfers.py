@@ -43,6 +43,7 @@ class Transfer:
         exportable: yes, no or unknown, as its key file on the source says.
         in_source_tpm: The source's TPM holds its key.
         recoverable: Its private key can be had from the source's disk although Windows does not open it there.
+        key_stayed: It was deleted from the source, and its key file was not.
         on_target: What the target has of it.
         target_store: Store of the target in which it lies with its private key although that is the wrong one.
     """
@@ -61,6 +62,7 @@ class Transfer:
     on_target: str
     target_store: str | None
     recoverable: bool | None = None
+    key_stayed: bool = False
 
     @property
     def can_be_exported(self) -> bool | None:
@@ -114,11 +116,12 @@ def _merged(before: Transfer, now: Transfer) -> Transfer:
 
 
 def _pair(wrapping: VmGuardianRow, purpose: Purpose, name: str, source: Host, target: Host) -> Iterable[Transfer]:
+    w = wrapping
     pair = (
-        (wrapping.encryption_thumbprint, "encryption", wrapping.encryption_not_after),
-        (wrapping.signing_thumbprint, "signing", wrapping.signing_not_after),
+        (w.encryption_thumbprint, "encryption", w.encryption_not_after, w.encryption_public_key_sha256),
+        (w.signing_thumbprint, "signing", w.signing_not_after, w.signing_public_key_sha256),
     )
-    for index, (thumbprint, role, not_after) in enumerate(pair):
+    for index, (thumbprint, role, not_after, public_key) in enumerate(pair):
         if thumbprint is None:
             continue
         row, there = source.row(thumbprint), target.row(thumbprint)
@@ -138,4 +141,5 @@ def _pair(wrapping: VmGuardianRow, purpose: Purpose, name: str, source: Host, ta
             on_target=target.state(thumbprint),
             target_store=there.store if there is not None and is_movable and there.verdict != "unusable" else None,
             recoverable=row.recoverable if row else None,
+            key_stayed=source.key_file(thumbprint, public_key) is not None,
         )

@@ -11,7 +11,7 @@ from forensics.chain.vault import Vault
 from forensics.language import _, joined, sentence
 from forensics.late_methods import dataclass
 from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
-from forensics.report.explain import UnknownSubjectError, find_chains
+from forensics.report.explain import SHORTEST_PREFIX, UnknownSubjectError, find_chains
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_within
 from forensics.report.users_secret import missing_of_user
@@ -20,6 +20,7 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import OpenedWith, UnlockedBy
 from forensics.tables.use import CertificateUseRow
 
+GUARDIANS = "Shielded VM Local Certificates"
 NOT_EXPORTABLE = sentence("its policy forbids that; if you may decide otherwise, add --even-not-exportable")
 _FIRST_BUILD_WITH_AES = 16299
 _SEALED = {
@@ -87,7 +88,9 @@ def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow
     Raises:
         UnknownSubjectError: Nothing is called that.
     """
-    rows = [chain for subject in subjects for chain in _named(case, subject)] if subjects else case.rows("key_chain")
+    found = [chain for subject in subjects for chain in _named(case, subject)] if subjects else case.rows("key_chain")
+    guardians = {(row.machine_id, row.key_file_path): row for row in _deleted_guardians(case)}
+    rows = [row if row.thumbprint else guardians.get((row.machine_id, row.key_file_path), row) for row in found]
     rows = _better_last(case, _by_certificate(case, rows))
     return list({chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in rows}.values())
 
@@ -103,8 +106,28 @@ def _by_certificate(case: CaseTables, rows: Iterable[KeyChainRow]) -> Iterator[K
         yield row if row.thumbprint else holders.get((row.machine_id, row.key_file_path), row)
 
 
+def _deleted_guardians(case: CaseTables) -> list[KeyChainRow]:
+    """Return the rows of key files whose certificates are in key protectors alone, with these."""
+    named = {
+        (row.machine_id, path): (thumbprint, row.guardian)
+        for row in case.rows("vm_guardian")
+        for path, thumbprint in (
+            (row.encryption_key_file, row.encryption_thumbprint),
+            (row.signing_key_file, row.signing_thumbprint),
+        )
+        if path is not None
+    }
+    return [
+        replace(row, thumbprint=named[place][0], subject=named[place][1], store=GUARDIANS, store_scope="machine")
+        for row in case.rows("key_chain")
+        if row.thumbprint is None and (place := (row.machine_id, row.key_file_path)) in named
+    ]
+
+
 def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:
     found = find_chains(case, subject)
+    if not found and len(digits := "".join(filter(str.isalnum, subject)).upper()) >= SHORTEST_PREFIX:
+        found = [row for row in _deleted_guardians(case) if (row.thumbprint or "").startswith(digits)]
     if not found and (part := subject.strip().casefold()):
         found = [chain for chain in case.rows("key_chain") if part in (chain.subject or "").casefold()]
     if not found:

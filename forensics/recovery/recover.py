@@ -221,17 +221,20 @@ def _pfx(case: Case, vault: Vault, key: DeadKey, password: bytes, is_legacy: boo
     chain = key.chain
     # One certificate may stand in several stores: the copy whose chain this is says where its key goes.
     copies = [row for row in rows if (row.thumbprint, row.machine_id) == (thumbprint, chain.machine_id)]
-    row = next((row for row in copies if row.source_path == chain.source_path), copies[0])
-    above = issuers_of(case, vault.certificates, thumbprint)
-    return pfx(private, certificate, above, row.friendly_name, _destination(row, chain), password, is_legacy=is_legacy)
+    row = next((row for row in copies if row.source_path == chain.source_path), copies[0] if copies else None)
+    above = issuers_of(case, vault.certificates, thumbprint) if row else []
+    name = row.friendly_name if row else None
+    return pfx(private, certificate, above, name, _destination(row, chain), password, is_legacy=is_legacy)
 
 
-def _destination(row: CertificateRow, chain: KeyChainRow) -> Destination:
+def _destination(row: CertificateRow | None, chain: KeyChainRow) -> Destination:
     """Return where the certificate says its key was: a key of CNG has no key spec.
 
     A provider that this Windows lacks or that is none of Windows' own for software keys would stop the import: without
     one Windows chooses.
     """
+    if row is None:
+        return Destination(None, is_machine=True, key_spec=None)
     spec = row.key_spec if row.key_spec in (1, 2) else None
     serves = chain.provider_kind in ("capi", "cng") and chain.broken_at != "provider"
     return Destination(row.provider if serves else None, row.store_scope != "user", spec)

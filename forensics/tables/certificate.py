@@ -29,7 +29,7 @@ Purpose = Literal[
     "other",
 ]
 """What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
-Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
+Superseded = Literal["no", "archived", "remote_desktop", "replaced", "trusted"]
 """Why a certificate that nothing uses is missed by nobody."""
 Standing = Literal["in_use", "unused", "superseded", "daily"]
 Renewer = Literal[
@@ -132,7 +132,9 @@ class CertificateRow(Row):
         None,
     )
     superseded: Superseded = column(
-        "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one", "no"
+        "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one; "
+        "its store says who is trusted or known, and nobody looks there for a private key",
+        "no",
     )
     kept: bool = column(
         "A role has it that replaces its certificates in its own way, and needs those that it has: "

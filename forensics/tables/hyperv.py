@@ -167,6 +167,16 @@ class VmGuardianRow(Row):
     signing_not_after: datetime | None = column("Valid until, UTC", None)
     encryption_here: CertificateHere = column("the encryption certificate on this host", "not_examined")
     signing_here: CertificateHere = column("the signing certificate on this host", "not_examined")
+    encryption_public_key_sha256: str | None = column(
+        "SHA-256 of the SubjectPublicKeyInfo of the encryption certificate, lower hex", None
+    )
+    signing_public_key_sha256: str | None = column("The same of the signing certificate", None)
+    encryption_key_file: str | None = column(
+        "Key file of this host that holds the private key of the encryption certificate, which is not there itself; "
+        "null: none was found",
+        None,
+    )
+    signing_key_file: str | None = column("The same of the signing certificate", None)
     signatures: Signatures = column("the certificates' signatures in it", "not_checked")
 
 

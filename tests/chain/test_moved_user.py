@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forensics.dpapi.user_secrets import UserSecrets
-from testdata.builder import certs, dpapi
+from testdata.builder import acl, certs, dpapi
 from testdata.builder.capi import Slot
 from testdata.builder.certs import make_certificate
 from testdata.builder.folders import user
@@ -46,3 +46,23 @@ def test_another_password_opens_nothing(key_under: str) -> None:
     row = chains(moved(key_under), UserSecrets(passwords={"alice": "another", "bob": PASSWORD}))["alice"]
     assert (row.unlocked_by, row.private_key) == ("nothing", "locked")
     assert row.reason
+
+
+def test_who_must_read_a_key_among_those_of_another_account_is_the_user_of_today() -> None:
+    """His new account was let in with the profile; of the old one nothing is asked."""
+    forged = moved(BEFORE)
+    (path,) = [path for path in forged.files if f"/RSA/{BEFORE}/" in path]
+    for sid, access in ((NOW, "ok"), (BEFORE, "denied")):
+        forged.protect(path, acl.owner_file_sd(sid))
+        assert chains(forged)["alice"].access == access
+
+
+def test_a_user_must_read_a_key_of_the_computer_that_his_certificate_names() -> None:
+    forged = machine("moved", machine_sid="S-1-5-21-4-5-6")
+    alice = forged.add_user(NOW, "alice", PASSWORD)
+    path = forged.put_capi("shared", exchange=Slot(KEY))
+    forged.put_certificate(make_certificate("alice", KEY), link=capi_link("shared", certs.CAPI_ENHANCED), owner=alice)
+    row = chains(forged)["alice"]
+    assert (row.access, row.verdict, row.broken_at, row.recoverable) == ("denied", "unusable", "access", True)
+    forged.protect(path, acl.owner_file_sd(NOW))
+    assert chains(forged)["alice"].verdict == "usable"

@@ -71,13 +71,17 @@ def test_type_of_authority(number: int | None, kind: str, enterprise: bool | Non
     assert (rows["Former CA"].active, rows["Former CA"].enterprise) == (False, False)
 
 
-def test_stores_of_manufacturers() -> None:
+@pytest.mark.parametrize(
+    "stores",
+    ["Microsoft\\SystemCertificates", "Microsoft\\EnterpriseCertificates", "Policies\\Microsoft\\SystemCertificates"],
+)
+def test_stores_of_manufacturers(stores: str) -> None:
     software = software_hive()
     root = make_certificate("Maker Root", rsa_key("ca"), self_signed=True, is_ca=True, eku=())
     good = make_certificate("Maker CA", rsa_key("2048-01"), issuer="Maker Root", is_ca=True, eku=())
     lost = make_certificate("Other CA", rsa_key("2048-02"), issuer="Other Root", is_ca=True, eku=())
     for store, certificate in (("EKROOT", root), ("EKCA", good), ("EKCA", lost)):
-        path = f"Microsoft\\SystemCertificates\\{store}\\Certificates\\{certificate.thumbprint}"
+        path = f"{stores}\\{store}\\Certificates\\{certificate.thumbprint}"
         software.key(path).binary("Blob", store_element(certificate))
     (row,) = _collected(_system(), software=software).authorities
     assert (row.ekroot, row.ekroot_count, row.ekca, row.ekca_count) == ("present", 1, "present", 2)

@@ -156,11 +156,12 @@ def test_uses_of_another_machine_do_not_count() -> None:
     [
         (certificate(store="Remote Desktop"), "remote_desktop"),
         (certificate(store="MY"), "no"),
+        (certificate(store="Root"), "trusted"),
         (certificate(store="Remote Desktop", archived=True), "archived"),
         (certificate("BB", "Remote Desktop", archived=True), "no"),
     ],
 )
-def test_nobody_misses_an_archived_certificate_or_an_old_one_of_remote_desktop(
+def test_nobody_misses_an_archived_certificate_a_trusted_one_or_an_old_one_of_remote_desktop(
     row: CertificateRow, superseded: str
 ) -> None:
     assert used(row, use("RDP", "BB", store="Remote Desktop"), *HIVES).superseded == superseded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 if TYPE_CHECKING:
+    from forensics.formats.hyperv.guardian_certificate import GuardianCertificate
     from forensics.formats.hyperv.key_protector import KeyProtector
 
 
@@ -62,3 +63,10 @@ class HyperVEvidence:
     hidden: dict[str, str] = field(default_factory=dict)
     disk_names: frozenset[str] = frozenset()
     guardian_files: list[GuardianRow] = field(default_factory=list)
+
+    def certificates(self) -> Iterator[GuardianCertificate]:
+        """Yield the certificates that key protectors name."""
+        for vm in self.vms:
+            for protector in vm.protectors.values():
+                for wrapping in protector.wrappings:
+                    yield from filter(None, (wrapping.encryption, wrapping.signing))

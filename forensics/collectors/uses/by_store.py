@@ -71,13 +71,19 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
 
 
 def service_store_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
-    """Yield each certificate in a service's own store; those that ``known`` tells of are not yielded again."""
+    """Yield each certificate in a service's own store; those that ``known`` tells of are not yielded again.
+
+    What a service signs itself (Hyper-V's, each year for ten) it makes anew: the earlier ones it leaves behind.
+    """
     told = {(use.source_path, use.thumbprint) for use in known}
+    own = [row for row in context.certificates if row.store_scope == "service" and row.service and row.self_signed]
+    latest = set(map(id, newest(own, lambda row: (row.service, row.store, row.subject, *row.eku))))
+    replaced = {id(row) for row in own} - latest
     for row in context.certificates:
         if row.store_scope == "service" and row.service and (row.source_path, row.thumbprint) not in told:
             use = _use(
                 context,
-                SERVICE,
+                earlier(SERVICE) if id(row) in replaced else SERVICE,
                 row,
                 detail=sentence("{service} (its own store {store})", service=row.service, store=row.store),
                 certainty="likely",

@@ -27,7 +27,7 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             if found.self_signed
             else found.listener,
             store=found.store or MY,
-            certainty="proved" if found.on_record else "likely",
+            certainty="candidate" if not found.is_on else "proved" if found.on_record else "likely",
             account=account,
         )
         row.listener = found.listener

@@ -33,6 +33,7 @@ class GuardianCertificate:
         common_name: The subject's first common name.
         not_before: UTC; None when it cannot be read, as ``not_after``.
         public_key: None for algorithms that are not modelled and for keys that cannot be read.
+        public_key_sha256: SHA-256 of the SubjectPublicKeyInfo, lower hex; None when that cannot be read.
     """
 
     der: bytes = field(repr=False)
@@ -42,6 +43,7 @@ class GuardianCertificate:
     not_before: datetime | None
     not_after: datetime | None
     public_key: PublicKey | None = field(repr=False)
+    public_key_sha256: str | None = None
 
     @property
     def name(self) -> GuardianName | None:
@@ -77,6 +79,7 @@ def parse_guardian_certificate(der: bytes) -> GuardianCertificate:
         not_before=parsed.not_before,
         not_after=parsed.not_after,
         public_key=parsed.public_key,
+        public_key_sha256=parsed.public_key_sha256,
     )
 
 
