@@ -11,8 +11,8 @@ from markupsafe import Markup
 from forensics.case_tables import CaseTables
 from forensics.language import _, message, told
 from forensics.late_methods import dataclass
-from forensics.report.explain import Link, links_of
 from forensics.report.ending import when
+from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, label
 from forensics.report.html.packed import packed
 from forensics.report.reason import reason_of
