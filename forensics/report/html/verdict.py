@@ -62,6 +62,8 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack) -> str:
         return told(no_certificate(case))
     names = [name_of(machine) for machine in case.rows("machine")]
     where = listed([sanitise(name) for name in names[:MOST_MACHINES]]) + (" …" if len(names) > MOST_MACHINES else "")
+    if not total:
+        return _("{where} has no certificate in force that has or should have a private key.", where=where)
     broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
     undecided = _("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:

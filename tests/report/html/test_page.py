@@ -80,6 +80,12 @@ def test_of_what_was_not_examined_no_rule_is_said_to_find_nothing() -> None:
     assert "No rule found anything wrong in what was examined." in text(page.xpath("//section[@id='causes']")[0])
 
 
+def test_of_ended_certificates_alone_no_key_is_counted() -> None:
+    ended = CaseTables([*case().rows("machine"), chain(not_after=AS_OF - timedelta(days=1))], [], AS_OF)
+    [heading] = tree(render_html(ended)).xpath("//h1")
+    assert text(heading).startswith("WEB01 has no certificate in force that has or should have a private key. ")
+
+
 def test_a_chain_has_its_links_in_order_the_broken_one_marked_and_says_where_each_was_read() -> None:
     page = tree(render_html(case()))
     [broken] = page.xpath("//details[@id='dead']//article")
