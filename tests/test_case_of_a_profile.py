@@ -31,6 +31,8 @@ def test_a_user_without_machine(tmp_path: Path, named: str) -> None:
     ]
     told = forensics.render(case, "screen").splitlines()
     assert told[1] == f"profile of jdoe ({SID}), without the Windows it belongs to, in {machine.source}"
+    page = forensics.render(case, "html")
+    assert f"Profile of jdoe ({SID}), without the Windows it belongs to.</bdi>" in page
 
 
 def test_without_the_password_it_is_locked(tmp_path: Path) -> None:

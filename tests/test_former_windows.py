@@ -177,7 +177,7 @@ class TestReinstalled:
 
     def test_the_page_says_so(self, case: Case) -> None:
         page = str(render(case, "html"))
-        assert "1 of 1 private keys of WEB01 cannot be opened by Windows" in page
+        assert "The only private key of WEB01 cannot be opened by Windows" in page
         assert "a former Windows (OLD01, last ran 2026-10-30), not counted" in page
 
     def test_the_document_holds_everything(self, case: Case) -> None:

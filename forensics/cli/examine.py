@@ -101,7 +101,8 @@ def examine(
     folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.
 
     Exit codes: 0 all examined and nothing found, 1 findings, or not all could be examined, 2 wrong usage, 3 nothing (or
-    only an older state) could be examined, 4 rule pack invalid, 5 something could not be written.
+    only an older state) could be examined, or not one key judged, 4 rule pack invalid, 5 something could not be
+    written.
 
     \b
     Example:

@@ -177,7 +177,7 @@ def _dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) 
     likeliest = (chain.key_file_path, chain.recoverable_from)
     opened = next((o for path in likeliest for o in had if o.path == path), had[0])
     machine = chain.recoverable_on or chain.machine_id
-    place = chain.recovery_place or facts.path(machine, opened.path)
+    place = facts.found_in(chain) if chain.recovery_place else facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
     key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.opened_with, opened.exportable, old)
     key = replace(

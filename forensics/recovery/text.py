@@ -54,6 +54,14 @@ def recovered_text(
     had = [key for key in keys if key.lack is None]
     if folder is None:
         text.add(_what_can_be_written(len(had), keys))
+        if hanging := sum(key.path is not None and key.chain.hangs_on is not None for key in keys):
+            text.add(
+                _n(
+                    "Do not start this disk, and let nothing write to it: {count} hangs on what Windows may delete.",
+                    "Do not start this disk, and let nothing write to it: {count} hang on what Windows may delete.",
+                    hanging,
+                )
+            )
     elif log is None:
         text.add(_("Nothing was written."))
     else:
@@ -91,6 +99,9 @@ def recovered_text(
 
 def _what_can_be_written(had: int, keys: Sequence[DeadKey]) -> str:
     more = held_back(keys)
+    if not had and not more:
+        none = "None of {count} keys can be written into a PFX file."
+        return _n("The key cannot be written into a PFX file.", none, len(keys))
     if not more:
         one = "{had} of {count} key can be written into PFX files; --to FOLDER does that."
         many = "{had} of {count} keys can be written into PFX files; --to FOLDER does that."

@@ -73,6 +73,13 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     return next(filter(None, (_found(way, is_prefix, digits, file, facts) for way in ways)), [])
 
 
+def chains_that_name(case: CaseTables, wanted: str) -> list[KeyChainRow]:
+    """Return the chains that lead through a key container, or a master key by its GUID, which need not be there."""
+    name = wanted.strip().lower()
+    chains: list[KeyChainRow] = case.rows("key_chain")
+    return [c for c in chains if name and name in ((c.container or "").lower(), (c.master_key_guid or "").lower())]
+
+
 def _found(case: CaseTables, is_prefix: bool, digits: str, file: str, facts: Facts) -> list[KeyChainRow]:
     chains: list[KeyChainRow] = case.rows("key_chain")
     return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file, facts)]

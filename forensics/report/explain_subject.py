@@ -16,7 +16,7 @@ from forensics.language import told as said
 from forensics.language.folding import columns, padded
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
-from forensics.report.explain import UnknownSubjectError, find_chains, render_explain
+from forensics.report.explain import UnknownSubjectError, chains_that_name, find_chains, render_explain
 from forensics.report.facts import Facts, common_name
 from forensics.report.findings import REMEDY, FindingIndex, text_lines
 from forensics.report.folded_lines import fold
@@ -77,7 +77,7 @@ def explain(case: CaseTables, subject: str, rules: Paths = (), *, machine: str |
     Args:
         case: The case.
         subject: A certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
-            that findings speak of, or a part of that name.
+            that findings speak of, or a part of that name; else a key container, or the GUID of a master key.
         rules: Folders of rule packs to ask beside the built-in ones; one path, or several.
         machine: Of this machine alone: name of a computer, or of its disk.
 
@@ -153,6 +153,8 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str, machines: froze
             rows = ([c for c in view.rows("key_chain") if is_meant(c.machine_id)] for view in (case.present, case))
             of_name = ([c for c in chains if named and _identity(c) == named] for chains in rows)
             chains = next(filter(None, of_name), [])
+        if not chains and not subjects:
+            chains = [chain for chain in chains_that_name(case, wanted) if is_meant(chain.machine_id)]
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
             raise UnknownSubjectError(sentence("nothing in this case is called {name}", name=repr(wanted)))

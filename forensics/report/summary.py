@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from forensics.case_tables import CaseTables
 from forensics.language import _, _n, told
 from forensics.report.all_named import all_named
@@ -11,6 +13,7 @@ from forensics.report.named import sentences
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack
+from forensics.tables.key_chain import KeyChainRow
 
 
 def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> str:
@@ -32,7 +35,7 @@ def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> 
     if not t.judged:
         return told(no_certificate(case))
     said = [_counts(t, lack)]
-    if hit := facts.uses(t.in_force(t.broken)):
+    if hit := _hit(case, t.in_force(t.broken), facts):
         said.append(
             _n(
                 "{count} service uses a broken one: {names}.",
@@ -47,6 +50,14 @@ def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> 
     if judges_nothing(case):
         said.append(told(further_certificates(case)))
     return sentences(said)
+
+
+def _hit(case: CaseTables, broken: Iterable[KeyChainRow], facts: Facts) -> list[str]:
+    """Return the services that use broken keys, without those whose own account opens them."""
+    works = {(u.machine_id, u.thumbprint, u.label) for u in case.rows("certificate_use") if u.opens == "usable"}
+    uses = ((chain, use) for chain in broken for use in facts.uses([chain]))
+    hit = {(c.machine_id, use): use for c, use in uses if (c.machine_id, c.thumbprint, use) not in works}
+    return list(hit.values())
 
 
 def _counts(t: Triage, lack: Lack) -> str:

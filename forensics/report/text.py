@@ -196,7 +196,10 @@ class _Report:
         said = sanitise(as_text(finding.because), MANY)
         named = [s.label for s in finding.subjects if sanitise(s.label) not in said]
         if finding.subject_table != "machine" and named:
-            self._add(_("About {names}", names=all_named([sanitise(told(name)) for name in named])), indent, indent)
+            names = all_named([sanitise(told(name)) for name in named])
+            is_rest = len(named) < len(finding.subjects)
+            about = _("Also about {names}", names=names) if is_rest else _("About {names}", names=names)
+            self._add(about, indent, indent)
 
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""

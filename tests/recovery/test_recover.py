@@ -90,6 +90,12 @@ def test_the_log_names_what_was_written_by_fingerprints(tmp_path: Path, password
     assert told.is_whole
 
 
+def test_the_list_says_that_a_disk_stays_off_whose_keys_windows_may_delete() -> None:
+    said = run(IMAGES / "copies-master-key.vhdx.xz", "--list").stdout
+    assert "Do not start this disk, and let nothing write to it: 2 hang on what Windows may delete." in said
+    assert "2026-11-10 02:00:00 UTC), opened with DPAPI_SYSTEM" in said
+
+
 def test_the_list_says_from_where_or_what_is_missing(tmp_path: Path) -> None:
     result = run(SAMPLE, "--list")
     assert result.exit_code == 1

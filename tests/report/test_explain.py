@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from forensics.report.expiring import expiring
-from forensics.report.explain import find_chains, render_explain
+from forensics.report.explain import chains_that_name, find_chains, render_explain
 from tests.hand_made import ALIVE, DEAD, MASTER, NOW_GUID, OLD_FILE, OLD_GUID, OLD_PATH, PAST, case, dead_chain
 
 STORE = "SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\"
@@ -88,3 +88,9 @@ def test_expiring_soonest_first_with_the_state_of_the_key() -> None:
 def test_expiring_within_a_span() -> None:
     assert [chain.thumbprint for chain in expiring(case(), timedelta(days=10)).chains] == [PAST, ALIVE]
     assert [chain.thumbprint for chain in expiring(case(), timedelta(days=9)).chains] == [PAST]
+
+
+@pytest.mark.parametrize("wanted", [MASTER.upper(), "tsseckeyset1"])
+def test_a_container_and_a_master_key_that_is_not_there_lead_to_their_keys(wanted: str) -> None:
+    assert DEAD in {chain.thumbprint for chain in chains_that_name(case(), wanted)}
+    assert chains_that_name(case(), "") == []

@@ -17,6 +17,7 @@ from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.tables.use import CertificateUseRow
+from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_PATH, OLD_PATH, PAST, case, chain, dead_chain, machine, utc
 
 EXPECTED = f"""\
@@ -284,3 +285,9 @@ def test_nothing_examined_says_so_and_why() -> None:
     assert render_text(empty) == (
         "keymortem 9.9, as of 2026-11-22\nlost.vhdx: there is no such file\n\nNothing could be examined.\n"
     )
+
+
+def test_a_service_whose_own_account_opens_the_key_is_not_said_to_be_hit() -> None:
+    # The binding of http.sys opens it as SYSTEM, which the access list admits; Remote Desktop does not.
+    said = render_text(examined("odd-server")).splitlines()[3]
+    assert said.endswith("1 service uses a broken one: RDP RDP-Tcp.")

@@ -35,3 +35,10 @@ def test_no_text_gives_an_alias_of_set_content_for_sc(folder: str) -> None:
     texts = [path for path in (PROJECT / folder).rglob("*") if path.suffix in (".yaml", ".py", ".json", ".md")]
     assert len(texts) > 4
     assert [path.name for path in texts if command.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_what_is_not_to_be_found_is_named_so() -> None:
+    names = [name for path in RULES for name in re.findall(r"none-of:\n +name: (.+)", path.read_text(encoding="utf-8"))]
+    assert len(names) > 20
+    # `explain` prints "yes" before the name where nothing was found.
+    assert [name for name in names if not re.search(r"\b(no|not|neither|nothing|none)\b", name)] == []

@@ -11,8 +11,9 @@ from markupsafe import Markup
 from forensics.case_tables import CaseTables
 from forensics.language import _, message, told
 from forensics.late_methods import dataclass
+from forensics.report.ending import when
 from forensics.report.explain import Link, links_of
-from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.facts import Facts, day, label
 from forensics.report.html.packed import packed
 from forensics.report.reason import reason_of
 from forensics.tables.key_chain import KeyChainRow
@@ -217,7 +218,7 @@ class ChainViews:
             return "" if chain.thumbprint is None else _("last day not read")
         if self.is_expired(chain):
             return _("expired {date}", date=day(chain.not_after))
-        return _("until {date}, {days} days", date=day(chain.not_after), days=days_left(chain, self.case.as_of))
+        return _("until {when}", when=when(chain, self.case.as_of))
 
     def is_expired(self, chain: KeyChainRow) -> bool:
         """Tell whether a certificate's last day is past."""

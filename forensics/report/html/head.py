@@ -73,6 +73,7 @@ class SectionView:
         name: Of the section of the text.
         title: Its heading.
         count: How many things there are.
+        detail: What else its headline says of them, such as how severe they are; empty for nothing.
         first: What is shown at once.
         folded: What is shown when it is asked for.
         more: Things that have no room on the page.
@@ -81,6 +82,7 @@ class SectionView:
     name: str
     title: str
     count: int
+    detail: str
     first: list[EntryView]
     folded: list[EntryView]
     more: int
@@ -115,7 +117,8 @@ def _section(section: Section, anchors: Mapping[str, Told]) -> SectionView:
     views = [_entry(entry, anchors) for entry in entries]
     at_once = SHOWN.get(section.name, MOST_SHOWN)
     more = section.count - sum(entry.weight for entry in entries)
-    return SectionView(section.name, _(TITLES[section.name]), section.count, views[:at_once], views[at_once:], more)
+    title, detail = _(TITLES[section.name]), section.detail
+    return SectionView(section.name, title, section.count, detail, views[:at_once], views[at_once:], more)
 
 
 def _entry(entry: Entry, anchors: Mapping[str, Told]) -> EntryView:

@@ -4,6 +4,9 @@ const { readData, listOf } = (() => {
   const { all, made, lists } = page;
   const compare = new Intl.Collator(page.root.lang, { numeric: true }).compare;
 
+  // Work: rows of a list on paper; ten times as many took a browser all its memory. How many there are stands below them.
+  const MOST_PRINTED = 500;
+
   const readData = (name) => {
     const element = document.getElementById(`d-${name}`);
     const { words, rows } = element ? JSON.parse(element.textContent) : { words: [], rows: [] };
@@ -38,17 +41,18 @@ const { readData, listOf } = (() => {
       read();
       from = Math.max(0, Math.min(first, kept.length - 1));
       from -= from % step;
-      const shown = isSpread ? kept : kept.slice(from, from + step);
+      const end = Math.min(from + (isSpread ? MOST_PRINTED : step), kept.length);
+      const shown = kept.slice(from, end);
       const nodes = shown.map((item) => item.element());
       body.replaceChildren(...nodes);
       dress(nodes);
       if (!pager) return;
-      pager.hidden = isSpread || kept.length <= step;
+      pager.hidden = shown.length === kept.length;
       pager.querySelector('output').value = pager.dataset.text.replace('{first}', kept.length ? from + 1 : 0)
-        .replace('{last}', Math.min(from + step, kept.length)).replace('{total}', kept.length);
+        .replace('{last}', end).replace('{total}', kept.length);
       const [back, on] = all('button', pager);
       back.disabled = from === 0;
-      on.disabled = from + step >= kept.length;
+      on.disabled = end === kept.length;
     };
     const list = {
       total,

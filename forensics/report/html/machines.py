@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
-from forensics.language import _, told
+from forensics.language import _, standing, told
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.profiles import computers_of, introduced_profile, is_profile, profile_name
@@ -45,7 +45,7 @@ def name_of(machine: MachineRow) -> str:
 
 def _view(machine: MachineRow, place: str) -> MachineView:
     if is_profile(machine):
-        called = told(introduced_profile(machine))
+        called = told(standing(introduced_profile(machine)))
         return MachineView(name_of(machine), called, told(computers_of(machine)), "", "", place)
     build = f" {_('build {build}', build=machine.build)}" if machine.build else ""
     update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
-from forensics.language import _, listed, told
+from forensics.language import _, _n, listed, told
 from forensics.late_methods import dataclass
-from forensics.report.ending import SOON, ending
-from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.ending import SOON, ending, when
+from forensics.report.facts import Facts, label
 from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
@@ -62,6 +62,8 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack) -> str:
         return told(no_certificate(case))
     names = [name_of(machine) for machine in case.rows("machine")]
     where = listed([sanitise(name) for name in names[:MOST_MACHINES]]) + (" …" if len(names) > MOST_MACHINES else "")
+    if not total:
+        return _("{where} has no certificate in force that has or should have a private key.", where=where)
     broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
     undecided = _("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:
@@ -71,9 +73,10 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack) -> str:
             lacking=lack.keys,
         )
     if not broken:
-        return _(
-            "None of {total} private keys of {where} is known to be broken{undecided}.",
-            total=total,
+        return _n(
+            "The private key of {where} is not known to be broken{undecided}.",
+            "None of {count} private keys of {where} is known to be broken{undecided}.",
+            total,
             where=where,
             undecided=undecided,
         )
@@ -82,10 +85,11 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack) -> str:
     titles = causes.deadly() or list(dict.fromkeys(reasons))
     quoted = listed([_("“{title}”", title=title) for title in titles])
     cause = _("causes: {causes}", causes=quoted) if len(titles) > 1 else _("cause: {causes}", causes=quoted)
-    return _(
-        "{broken} of {total} private keys of {where} cannot be opened by Windows{undecided}; {cause}.",
+    return _n(
+        "The only private key of {where} cannot be opened by Windows{undecided}; {cause}.",
+        "{broken} of {count} private keys of {where} cannot be opened by Windows{undecided}; {cause}.",
+        total,
         broken=len(broken),
-        total=total,
         where=where,
         undecided=undecided,
         cause=cause,
@@ -97,8 +101,7 @@ class Ending:
     """A certificate that ends soon.
 
     Attributes:
-        day: Its last day.
-        days: How many days are left.
+        when: Its last day, and in how many days that is.
         label: What to call it.
         where: Its store.
         thumbprint: Upper hex.
@@ -106,8 +109,7 @@ class Ending:
         anchor: Where its chain is drawn.
     """
 
-    day: str
-    days: int
+    when: str
     label: str
     where: str
     thumbprint: str
@@ -123,8 +125,7 @@ def next_to_end(case: CaseTables, chains: ChainViews) -> list[Ending]:
         replaced = _("replaced already") if chain.standing == "superseded" else ""
         found.append(
             Ending(
-                day(chain.ends),
-                days_left(chain, case.as_of),
+                when(chain, case.as_of),
                 label(chain),
                 chains.store(chain),
                 chain.thumbprint or "",
@@ -140,10 +141,9 @@ def _expiry(case: CaseTables, found: Triage) -> str:
     if found.expiring:
         first = found.expiring[0]
         return _(
-            "Of those with a working or undecided key the next to expire is {name}, on {date}, in {days} days{past}.",
+            "Of those with a working or undecided key the next to expire is {name}, on {when}{past}.",
             name=sanitise(label(first)),
-            date=day(first.not_after),
-            days=days_left(first, case.as_of),
+            when=when(first, case.as_of),
             past=past,
         )
     return _("Of those with a working or undecided key none has an expiry ahead{past}.", past=past)

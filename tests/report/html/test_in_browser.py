@@ -295,6 +295,20 @@ def test_on_paper_everything_is_unfolded_and_no_row_is_lost(page: Page, files: C
     assert page.js("return document.getElementById('usable').open") is False
 
 
+def test_on_paper_a_list_ends_before_it_takes_all_memory_and_says_so(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("large"))
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    assert len(page.column("certificates", 2)) == 500
+    page.open(files("ten-thousand"))
+    page.js("dispatchEvent(new Event('beforeprint'))")
+    assert len(page.column("certificates", 2)) == 500
+    assert page.js("return document.querySelectorAll('.chain').length") == 1000
+    said = page.js("return [...document.querySelectorAll('.pager:not([hidden]) output')].map(e => e.value)")
+    assert {"1 to 500 of 1000", "1 to 500 of 9000", "1 to 500 of 10000"} <= set(said)
+    page.js("dispatchEvent(new Event('afterprint'))")
+    assert len(page.column("certificates", 2)) == 100
+
+
 def test_on_paper_tables_lie_across_and_no_column_is_cut(page: Page, files: Callable[[str], Path]) -> None:
     page.open(files("several"))
     text = printed(page)

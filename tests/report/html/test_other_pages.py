@@ -73,6 +73,7 @@ def test_attestation_tells_each_device_and_each_way_of_trust() -> None:
     assert text(parsed.find(".//h1")) == "Attestation of TPM keys by Contoso Issuing CA 1 on CA01"
     devices = [text(heading) for heading in parsed.xpath("//article/h3")]
     assert devices == ["LAP-77 accepted: list of endorsement keys", "LAP-31 cannot be told"]
+    assert "excluded: the private key may be exported" in text(parsed.xpath("//section[@id='templates']")[0])
     [first, _] = parsed.xpath("//article")
     assert [text(heading) for heading in first.xpath("./h4")] == [
         "list of endorsement keys yes",

@@ -64,9 +64,26 @@ def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
 def test_nothing_broken_and_nothing_ahead() -> None:
     [heading] = tree(render_html(CaseTables([*case().rows("machine"), chain(not_after=None)], [], AS_OF))).xpath("//h1")
     assert text(heading) == (
-        "None of 1 private keys of WEB01 is known to be broken. "
+        "The private key of WEB01 is not known to be broken. "
         "Of those with a working or undecided key none has an expiry ahead."
     )
+
+
+def test_what_windows_may_delete_is_said_where_keys_can_be_saved() -> None:
+    page = tree(render_html(forensics.examine(PROJECT / "testdata/images/copies-sysprep.vhdx.xz", as_of=AS_OF)))
+    [heading] = page.xpath("//div[@id='s-savable']/h2")
+    assert text(heading).endswith("4 (do not start this disk: 4 hang on what Windows may delete)")
+
+
+def test_of_what_was_not_examined_no_rule_is_said_to_find_nothing() -> None:
+    page = tree(render_html(CaseTables(case().rows("machine"), [], AS_OF)))
+    assert "No rule found anything wrong in what was examined." in text(page.xpath("//section[@id='causes']")[0])
+
+
+def test_of_ended_certificates_alone_no_key_is_counted() -> None:
+    ended = CaseTables([*case().rows("machine"), chain(not_after=AS_OF - timedelta(days=1))], [], AS_OF)
+    [heading] = tree(render_html(ended)).xpath("//h1")
+    assert text(heading).startswith("WEB01 has no certificate in force that has or should have a private key. ")
 
 
 def test_a_chain_has_its_links_in_order_the_broken_one_marked_and_says_where_each_was_read() -> None:
@@ -235,7 +252,7 @@ def test_what_is_down_stands_first_with_why_and_what_to_do() -> None:
         "7 services are down: http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986, "
     )
     [services] = page.xpath("//div[@id='s-services']")
-    assert text(services.find("h2")) == "Services down 7"
+    assert text(services.find("h2")) == "Services down 7 (6 critical, 1 high)"
     first = services.xpath(".//li")[0]
     assert text(first.xpath("./p")[0]) == (
         "critical http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986 since 2026-10-01 key is sound"
