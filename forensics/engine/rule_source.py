@@ -13,7 +13,7 @@ from forensics.disk.evidence_files import open_evidence
 LARGEST_FILE = 256 * 1024
 """Format: bytes of one rule file."""
 _USUAL_FILE = 32 * 1024
-"""Bytes that are read of a rule file at first: room for the largest one would take longer to get than it takes to read."""
+"""Bytes that are read of a rule file at first: to get room for the largest one takes longer than to read it."""
 
 
 class RuleYamlError(Exception):
