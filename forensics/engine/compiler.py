@@ -11,7 +11,6 @@ from forensics.engine.fence import RuleSqlError
 from forensics.engine.rule import Level, Named, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
 from forensics.engine.subjects import default_subject, named_keys, rank
-from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 _ASKED = {"machine": "kind IS DISTINCT FROM 'profile'"}
 """Of which rows of a table a rule is asked, where that is not all: profiles alone show nothing of any machine."""
@@ -86,6 +85,8 @@ class Query:
     @cached_property
     def names(self) -> list[str]:
         """Names for the templates, those of paths apart from the same values as they stand in the source."""
+        from forensics.engine.templates import BUILT_IN, columns_in  # here: one subject is explained without texts
+
         texts = [self.rule.because, self.rule.remedy]
         for translation in self.rule.translations.values():
             texts += [translation.because, translation.remedy]
@@ -217,6 +218,8 @@ class Query:
         return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY 9, this.rowid"
 
     def _name(self, column: str) -> str:
+        from forensics.engine.templates import path_column
+
         name = column.partition("|")[0]
         sql = self._value(name)
         return f"windows_path(this.machine_id, {sql})" if column == path_column(name) else sql

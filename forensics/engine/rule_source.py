@@ -12,6 +12,8 @@ from forensics.disk.evidence_files import open_evidence
 
 LARGEST_FILE = 256 * 1024
 """Format: bytes of one rule file."""
+_USUAL_FILE = 32 * 1024
+"""Bytes that are read of a rule file at first: to get room for the largest one takes longer than to read it."""
 
 
 class RuleYamlError(Exception):
@@ -63,7 +65,9 @@ def read_text(path: Path) -> str:
     """
     try:
         with open_evidence(path) as file:
-            content = file.read(LARGEST_FILE + 1)
+            content = file.read(_USUAL_FILE)
+            if len(content) == _USUAL_FILE:
+                content += file.read(LARGEST_FILE + 1 - _USUAL_FILE)
         if len(content) > LARGEST_FILE:
             raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
         return content.removeprefix(BOM_UTF8).decode()

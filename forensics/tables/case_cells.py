@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
+from types import NoneType
 from typing import Any
 
 from forensics.language import Sentence
@@ -15,6 +17,8 @@ from forensics.tables.timestamps import parse_utc
 MAX_ITEMS = 200_000
 """Format: items of one list in a case file."""
 
+_TEXTS = ({str}, {str, NoneType})
+"""Types of the cells of a column with text that may not be empty, and that may."""
 _NUMBER = re.compile(r"-?0x[0-9a-f]{1,32}")
 _WRONG = (ValueError, TypeError, OverflowError, RecursionError)
 
@@ -40,20 +44,21 @@ def rows_of(row_class: type[Row], cells: Sequence[Sequence[Any]], told: Mapping[
     # To hand all columns to each row by their names takes several times as long.
     rows = [row_class.__new__(row_class) for _ in cells]
     for spec, values in zip(specs, columns, strict=True):
-        put = getattr(row_class, spec.name).__set__
-        for row, value in zip(rows, values, strict=True):
-            put(row, value)
+        for _ in map(setattr, rows, repeat(spec.name), values):
+            pass
     return rows
 
 
-def _column(cells: Iterable[Any], spec: ColumnSpec, told: Mapping[str, Sentence]) -> list[Any]:
+def _column(cells: Sequence[Any], spec: ColumnSpec, told: Mapping[str, Sentence]) -> Iterable[Any]:
     if spec.kind == "list":
         return [[] if cell == "[]" else _value(cell, spec) for cell in cells]
     # Most cells are empty, or say what others say.
-    values = {cell: _value(cell, spec) for cell in set(cells)}
+    values = {cell: cell for cell in set(cells)}
+    if spec.kind != "text" or spec.possible_values or not {*map(type, values)} <= _TEXTS[spec.nullable]:
+        values = {cell: _value(cell, spec) for cell in values}
     if spec.kind == "text" and told:
         values = {cell: told.get(value, value) for cell, value in values.items()}
-    return [values[cell] for cell in cells]
+    return map(values.__getitem__, cells)
 
 
 def _check_row(table: str, specs: Iterable[ColumnSpec], cells: Iterable[Any]) -> None:

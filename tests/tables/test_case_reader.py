@@ -19,6 +19,7 @@ from tests.hand_made import case
 from tests.mutated_case_files import MUTATIONS, opened
 from tests.time_bound import within
 
+KEPT = ("application_id", "user_version")
 NEVER = "which keymortem never writes; examine the source again"
 
 
@@ -130,6 +131,17 @@ def test_values_of_other_types_are_refused(saved: Path, sql: str, said: str | No
         assert open_case(saved).tool_version == "1"
     else:
         assert refusal(saved).startswith(f"is damaged: {said}")
+
+
+def test_texts_that_sqlite_would_convert_are_refused(saved: Path) -> None:
+    other = saved.with_name("other.sqlite")
+    with closing(sqlite3.connect(saved)) as database, closing(sqlite3.connect(other)) as converted:
+        (identity,), (version,) = (database.execute(f"PRAGMA {name}").fetchone() for name in KEPT)
+        converted.execute("PRAGMA encoding = 'UTF-16le'")
+        converted.executescript("".join(database.iterdump()))
+        converted.executescript(f"PRAGMA application_id = {identity}; PRAGMA user_version = {version}")
+    other.replace(saved)
+    assert refusal(saved) == f"is not read: its texts are in UTF-16le, {NEVER}"
 
 
 def test_lists_and_files_have_a_bound(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
