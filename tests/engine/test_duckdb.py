@@ -12,7 +12,6 @@ from forensics.case_tables import CaseTables
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
 from forensics.engine.duckdb_functions import add_table
-from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.sql_text import put_values
 from forensics.report.exports.parquet_files import write_parquet
@@ -43,7 +42,7 @@ def _key(row: tuple[Any, ...]) -> str:
     return repr(row)
 
 
-RULES = load_packs().rules
+RULES = examples().packs.rules
 
 
 @pytest.mark.parametrize("number", range(len(RULES)), ids=[str(rule.id) for rule in RULES])

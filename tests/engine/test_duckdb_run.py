@@ -31,7 +31,7 @@ from tests.time_bound import within
 
 other_reader("duckdb", "duckdb")
 
-RULES = load_packs().rules
+RULES = examples().packs.rules
 TOGETHER = (
     *("clone-one", "clone-two", "hyperv-source", "hyperv-target", "laptop", "server-roles", "broken-claim"),
     *("broken-secrets", "rdp-2019", "attest-ca", "bound", "mixed"),
