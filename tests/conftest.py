@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import lzma
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -40,9 +41,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Compile translations that were edited since they were installed; and speak English, wherever this runs."""
+    """Compile translations that were edited since they were installed; and speak English, wherever this runs.
+
+    And hear Ctrl-C, which a shell has those ignore that it starts in the background, and all that they start.
+    """
     compiler().compile_stale()
     os.environ["LC_ALL"] = "C.UTF-8"
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -173,16 +172,7 @@ def test_a_slow_rule_is_stopped_in_its_examples(tmp_path: Path, monkeypatch: pyt
     ]
 
 
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """Hear Ctrl-C where a shell started the tests in the background, which ignores it there."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="no signal can be sent to a thread there")
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(
     "sql",
     [
