@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import lzma
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -14,6 +15,7 @@ import pytest
 from forensics.contained.child import is_possible
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
+from forensics.engine.run import RunResult
 from tests.disk.ntfs_fixture import PACKED, SIZE
 from tests.language.translations import compiler
 from tests.oracles import not_checked, shared
@@ -39,9 +41,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Compile translations that were edited since they were installed; and speak English, wherever this runs."""
+    """Compile translations that were edited since they were installed; and speak English, wherever this runs.
+
+    And hear Ctrl-C, which a shell has those ignore that it starts in the background, and all that they start.
+    """
     compiler().compile_stale()
     os.environ["LC_ALL"] = "C.UTF-8"
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,6 +75,13 @@ def in_this_process() -> Iterator[None]:
 def in_children() -> Iterator[None]:
     """Examine each source in a contained child, as a user does."""
     with mock.patch("forensics.examining.passes.is_possible", is_possible):
+        yield
+
+
+@pytest.fixture
+def rows_alone() -> Iterator[None]:
+    """Ask no rules, in modules that look at nothing but rows: to ask them is nearly half of examining a small disk."""
+    with mock.patch("forensics.engine.run.run_contained", side_effect=lambda *_: RunResult()):
         yield
 
 

@@ -19,6 +19,7 @@ import pytest
 import forensics
 from forensics.cli.main import cli
 from tests.disk.ntfs_fixture import PACKED
+from tests.each import each
 from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
 from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, dead_chain
@@ -85,7 +86,7 @@ def test_commands_use_public_names_only(path: Path) -> None:
     assert names - set(forensics.__all__) == set()
 
 
-@pytest.mark.parametrize("name", forensics.__all__)
+@each("name", forensics.__all__)
 def test_public_names_are_there_and_documented(name: str) -> None:
     public = getattr(forensics, name)
     if callable(public):

@@ -6,8 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
+from tests.each import each
 from tests.paths import PROJECT
 
 PAGE = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -31,10 +30,11 @@ def test_the_page_names_modules() -> None:
     assert sum(bool(names) for _, names in NAMED) >= 50
 
 
-@pytest.mark.parametrize(("path", "names"), sorted(set(NAMED)))
-def test_modules_exist_and_define_what_is_said(path: str, names: str) -> None:
+@each("named", sorted(set(NAMED)))
+def test_modules_exist_and_define_what_is_said(named: tuple[str, str]) -> None:
+    path, names = named
     file = _file(path)
-    assert file.is_file(), path
+    assert file.is_file()
     assert set(re.findall(r"\w+", names)) - _defined(file) == set()
 
 

@@ -33,6 +33,8 @@ from testdata.builder.wim import WimImageSpec, build_wim
 from tests.paths import IMAGES
 from tests.sources.folder_of_everything import files_of
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 NAME = "healthy"
 MIB = 1 << 20
 COLUMNS = (

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.each import each
 from tests.language.translations import translated
 from tests.paths import PROJECT
 
@@ -36,7 +37,7 @@ def test_a_japanese_page_has_no_word_that_the_glossary_replaces(page: Path) -> N
     assert shunned(page.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@each("rule", RULES, ids=lambda rule: rule.name)
 def test_a_japanese_text_of_a_rule_has_no_word_that_the_glossary_replaces(rule: Path) -> None:
     assert shunned(rule.read_text(encoding="utf-8")) == []
 

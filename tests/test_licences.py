@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import pytest
 
+from tests.each import each
 from tests.licences import (
     BY_HAND,
     OF_IMPACKET,
@@ -35,7 +36,7 @@ def test_everything_that_is_locked_stands_there_and_nothing_else() -> None:
     assert head() in TEXT
 
 
-@pytest.mark.parametrize("name", sorted(blocks()))
+@each("name", sorted(blocks()))
 def test_a_distribution(name: str) -> None:
     """Its row is what its metadata says, where the locked version is installed."""
     match = ROW.fullmatch(ROWS[name])

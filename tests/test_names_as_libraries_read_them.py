@@ -36,6 +36,8 @@ from tests.opened_files import fenced, opened_files
 from tests.oracles import tool
 from tests.test_names_of_other_files import told
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 FLAT = f'RW {SIZE // 512} FLAT "disk-flat.vmdk" 0'
 Opener = Callable[[Path], object]
 Variants = Mapping[str, tuple[str, str | bytes]]

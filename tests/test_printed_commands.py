@@ -11,17 +11,17 @@ from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
 from forensics.engine.examples import AS_OF, example_rows
 from forensics.engine.findings import make_findings
-from forensics.engine.loader import load_packs
 from forensics.engine.rule import Rule
 from forensics.tables.registry import column_specs
 from forensics.tables.timestamps import parse_utc
+from tests.engine.example_case import examples
 from tests.examined import examined
 from tests.ordinary import ROLES, Role, of_role
 from tests.paths import IMAGES
 from tests.printed_commands import Evidence, deletions, faults, thumbprints
 
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
-RULES = [rule for rule in load_packs(examples=True).rules if rule.examples]
+RULES = [rule for rule in examples().packs.rules if rule.examples]
 
 
 def _tables(case: forensics.Case) -> dict[str, list[dict[str, Any]]]:

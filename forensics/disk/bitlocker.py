@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import open_given
@@ -22,6 +22,7 @@ from forensics.tables.hyperv import BitLockerRow
 
 if TYPE_CHECKING:
     from dissect.fve.bde import BDE
+    from dissect.fve.bde.bde import BitlockerStream
 
 _PROTECTORS = {
     0x0100: sentence("TPM (on its own machine only)"),
@@ -112,7 +113,9 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         )
     row.unlocked = True
     try:
-        return cast(BinaryIO, bde.open())
+        stream = bde.open()
+        decrypt_by_openssl(stream)
+        return cast(BinaryIO, stream)
     except NotObtained:
         raise
     except Exception as error:
@@ -120,6 +123,27 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         raise SourceError(
             "bitlocker_damaged", sentence("its encryption cannot be read: {error}; {save}", error=error, save=_SAVE)
         ) from error
+
+
+def decrypt_by_openssl(stream: BitlockerStream) -> None:
+    """Have sectors of AES-XTS, which Windows 10 and later write, decrypted at once.
+
+    dissect.fve itself goes through them by 16 bytes, which takes forty times as long.
+    """
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import XTS
+    from dissect.fve.crypto._pycryptodome import XtsMode
+
+    if not isinstance(stream.cipher, XtsMode):
+        return
+    cipher: Any = stream.cipher
+    aes = AES(cipher.key)
+
+    def decrypt(mode: int, sector: memoryview, tweak: bytearray) -> None:
+        sector[:] = Cipher(aes, XTS(bytes(tweak[:16]))).decryptor().update(sector)
+
+    cipher._crypt_sector = decrypt
 
 
 def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:

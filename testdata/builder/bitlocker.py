@@ -10,7 +10,6 @@ import hashlib
 import struct
 import uuid
 import zlib
-from functools import cache
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
@@ -29,6 +28,9 @@ _VMK = hashlib.sha256(b"volume master key").digest()
 _FVEK = hashlib.sha256(b"full volume encryption key").digest()
 _EXTERNAL = hashlib.sha256(b"external key").digest()
 _SALT = bytes(range(16))
+_STRETCHED_RECOVERY_KEY = bytes.fromhex("accb61bae24e770bd1bfeed2517c2880986fd0b573f4fe9682829fe6c00c88d0")
+_STRETCHED_PASSWORD = bytes.fromhex("2cee4c746fe296cce10f0fac88976c4d51692e2f306320b464f27f63906028e6")
+"""What a million rounds of SHA-256 with _SALT make of RECOVERY_KEY and of PASSWORD: a second of computing for each."""
 _INFORMATION_GUID = uuid.UUID("4967d63b-2e29-4ad8-8399-f6a339e3d001")
 _TIME = 133_500_000_000_000_000
 
@@ -47,27 +49,17 @@ def _sealed(role: int, key: bytes, content: bytes, counter: int) -> bytes:
     return _datum(role, 5, nonce + box[-16:] + box[:-16])
 
 
-@cache
-def _stretched(user_key: bytes) -> bytes:
-    chain = bytes(32)
-    for number in range(0x100000):
-        chain = hashlib.sha256(chain + user_key + _SALT + struct.pack("<Q", number)).digest()
-    return chain
-
-
 def _protector(name: str, priority: int, properties: bytes) -> bytes:
     return _datum(2, 8, IDS[name].bytes_le + struct.pack("<QHH", _TIME, 0, priority) + properties)
 
 
 def _all_protectors() -> bytes:
-    recovery = hashlib.sha256(b"".join(struct.pack("<H", int(g) // 11) for g in RECOVERY_KEY.split("-"))).digest()
-    password = hashlib.sha256(hashlib.sha256(PASSWORD.encode("utf-16-le")).digest()).digest()
     stretch = _datum(0, 3, struct.pack("<HH", 0x1000, 0) + _SALT)
     vmk = _key(0x2003, _VMK)
     return (
         _tpm_protector()
-        + _protector("recovery", 0x0800, stretch + _sealed(0, _stretched(recovery), vmk, 1))
-        + _protector("password", 0x2000, stretch + _sealed(0, _stretched(password), vmk, 2))
+        + _protector("recovery", 0x0800, stretch + _sealed(0, _STRETCHED_RECOVERY_KEY, vmk, 1))
+        + _protector("password", 0x2000, stretch + _sealed(0, _STRETCHED_PASSWORD, vmk, 2))
         + _protector("external", 0x0200, _datum(0, 4, struct.pack("<HH", 5, 0)) + _sealed(0, _EXTERNAL, vmk, 3))
     )
 

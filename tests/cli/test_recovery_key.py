@@ -27,14 +27,20 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="keymortem")
 
 
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bitlocker") / "disk"
+    path.write_bytes(encrypt(lzma.decompress(PACKED.read_bytes())))
+    return path
+
+
 @pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="standard input has no name here")
 @pytest.mark.parametrize("name", ["key", "-"])
-def test_it_comes_from_a_file_or_standard_input_without_a_warning(name: str, tmp_path: Path) -> None:
-    (tmp_path / "disk").write_bytes(encrypt(lzma.decompress(PACKED.read_bytes())))
+def test_it_comes_from_a_file_or_standard_input_without_a_warning(name: str, disk: Path, tmp_path: Path) -> None:
     for key, is_right in ((WRONG, False), (RECOVERY_KEY, True)):
         (tmp_path / "key").write_text(f"{key}\r\nsecond line")
         result = subprocess.run(
-            [sys.executable, "-m", "forensics", "examine", "disk", "--recovery-key-file", name],
+            [sys.executable, "-m", "forensics", "examine", str(disk), "--recovery-key-file", name],
             input=(tmp_path / "key").read_bytes(),
             capture_output=True,
             cwd=tmp_path,

@@ -8,6 +8,7 @@ from forensics.commands.catalogue import CATALOGUE
 from forensics.commands.command import Command
 from forensics.commands.refusal import Refused, refusal
 from tests.commands.powershell import is_powershell
+from tests.each import each
 
 TP = "A1B2C3D4E5F60718293A4B5C6D7E8F9001122334"
 GOOD = {
@@ -64,7 +65,7 @@ def values_for(command: Command) -> dict[str, str | None]:
     return {**values, **SPECIAL.get(command.name, {})}
 
 
-@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
+@each("command", CATALOGUE.values(), ids=lambda c: c.name)
 def test_is_powershell_as_another_parser_reads_it(command: Command) -> None:
     written = command.write(values_for(command))
     assert written.shell == command.shell
@@ -78,7 +79,7 @@ def test_the_parser_sees_what_is_broken() -> None:
     assert is_powershell('netsh http x appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}"')
 
 
-@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
+@each("command", CATALOGUE.values(), ids=lambda c: c.name)
 def test_refuses_a_value_that_is_not_known(command: Command) -> None:
     values = values_for(command)
     for name, parameter in command.parameters.items():
@@ -88,11 +89,11 @@ def test_refuses_a_value_that_is_not_known(command: Command) -> None:
             assert (refused.value.reason, refused.value.parameter) == ("unknown", name)
 
 
-@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
 @pytest.mark.parametrize(
     "hostile",
     ['x" ; Remove-Item C:\\ -Recurse #', "x' ; calc '", "x`n", "$(calc)", "x\ncalc", "%PATH%", "x\u201d;calc"],
 )
+@each("command", CATALOGUE.values(), ids=lambda c: c.name)
 def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
     values = values_for(command)
     for name in command.parameters:

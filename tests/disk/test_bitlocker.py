@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from dissect.fve.bde.bde import BitlockerStream
+from dissect.fve.crypto import create_cipher
 
-from forensics.disk.bitlocker import unlock_volume
+from forensics.disk.bitlocker import decrypt_by_openssl, unlock_volume
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
 from forensics.tables.hyperv import BitLockerRow
@@ -47,6 +51,16 @@ def test_recovery_key(locked: Path, ntfs_image: Path) -> None:
             at, count = rng.randrange(len(expected)), rng.choice((1, 512, 5000, 70_000))
             stream.seek(at)
             assert stream.read(count) == expected[at : at + count]
+
+
+@pytest.mark.parametrize("bits", [128, 256])
+def test_sectors_come_out_as_dissect_decrypts_them(bits: int) -> None:
+    rng = random.Random(bits)
+    cipher = create_cipher(f"aes-xts-{bits}-plain64", rng.randbytes(bits // 4))
+    encrypted, sector = rng.randbytes(4 * 512), rng.randrange(1 << 40)
+    expected = cipher.decrypt(encrypted, sector)
+    decrypt_by_openssl(cast(BitlockerStream, SimpleNamespace(cipher=cipher)))
+    assert cipher.decrypt(encrypted, sector) == expected
 
 
 def test_password_file(locked: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from forensics.tables.row import Row
 from forensics.tables.timestamps import parse_utc
 
 FIXTURES = Path(__file__).with_name("fixtures")
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 RULE: dict[str, Any] = {
     "format": 1,
@@ -39,7 +40,7 @@ EXAMPLES = [
 
 def fixture(name: str) -> list[dict[str, Any]]:
     """Return the cases of a fixture file."""
-    cases: list[dict[str, Any]] = yaml.safe_load((FIXTURES / f"{name}.yaml").read_text(encoding="utf-8"))
+    cases: list[dict[str, Any]] = yaml.load((FIXTURES / f"{name}.yaml").read_bytes(), _LOADER)
     return cases
 
 

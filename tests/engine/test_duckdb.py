@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,17 @@ import pytest
 from forensics.case_tables import CaseTables
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
-from forensics.engine.duckdb_functions import add_examination, add_functions, add_table
-from forensics.engine.loader import load_packs
+from forensics.engine.duckdb_functions import add_table
 from forensics.engine.rule import Packs
 from forensics.engine.sql_text import put_values
 from forensics.report.exports.parquet_files import write_parquet
 from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
 from tests.engine.example_case import examples
+from tests.engine.in_duckdb import AS_OF, with_values, without_rows
 from tests.hand_made import case
 from tests.oracles import other_reader
 
-duckdb = other_reader("duckdb", "duckdb")
-
-AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+other_reader("duckdb", "duckdb")
 
 
 @pytest.fixture(scope="module")
@@ -35,32 +32,17 @@ def packs() -> Packs:
 @pytest.fixture(scope="module")
 def both() -> Iterator[tuple[RuleDatabase, Any]]:
     """Return SQLite and DuckDB with the same rows."""
-    connection = _duck()
-    for table, rows in examples().together.items():
-        add_table(connection, table)
-        columns = list({column: None for row in rows for column in row})
-        names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
-        statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
-        connection.executemany(statement, [[row.get(c) for c in columns] for row in rows])
+    connection = with_values(examples().together)
     with RuleDatabase({}, AS_OF, values=examples().together, seconds=300) as database:
         yield database, connection
     connection.close()
-
-
-def _duck() -> Any:
-    connection = duckdb.connect(config={"threads": 1})
-    add_functions(connection)
-    add_examination(connection, AS_OF)
-    for table in ROW_CLASSES:
-        add_table(connection, table)
-    return connection
 
 
 def _key(row: tuple[Any, ...]) -> str:
     return repr(row)
 
 
-RULES = load_packs().rules
+RULES = examples().packs.rules
 
 
 @pytest.mark.parametrize("number", range(len(RULES)), ids=[str(rule.id) for rule in RULES])
@@ -124,7 +106,7 @@ def test_expressions_mean_the_same(expression: str, value: object, both: tuple[R
 def test_rules_over_exported_parquet_files(packs: Packs, tmp_path: Path) -> None:
     other_reader("pyarrow", "pyarrow")
     whole: CaseTables = case()
-    connection = _duck()
+    connection = without_rows()
     write_parquet(whole, tmp_path.joinpath)
     for path in tmp_path.iterdir():
         if path.stem in ROW_CLASSES:

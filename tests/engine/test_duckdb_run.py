@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from forensics.engine import duckdb_run
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
 from forensics.engine.duckdb_fence import MAX_STATEMENT
-from forensics.engine.duckdb_functions import add_examination, add_functions, add_table
 from forensics.engine.duckdb_run import DuckTables, run_on_duckdb
 from forensics.engine.examples import example_rows
 from forensics.engine.fence import RuleSqlError, RuleStoppedError
@@ -23,66 +20,38 @@ from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import RunResult, put_together, run, run_on
 from forensics.tables.database import row_values
-from forensics.tables.registry import ROW_CLASSES, column_specs
+from forensics.tables.registry import column_specs
 from forensics.tables.row import Row
-from tests.engine.example_case import Values, examples
+from tests.engine.example_case import examples
+from tests.engine.in_duckdb import AS_OF, insert, with_values, without_rows
 from tests.engine.rule_files import tables, write_rules
 from tests.examined import examined
 from tests.oracles import other_reader
 from tests.time_bound import within
 
-duckdb = other_reader("duckdb", "duckdb")
+other_reader("duckdb", "duckdb")
 
-AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
-RULES = load_packs().rules
+RULES = examples().packs.rules
 TOGETHER = (
     *("clone-one", "clone-two", "hyperv-source", "hyperv-target", "laptop", "server-roles", "broken-claim"),
     *("broken-secrets", "rdp-2019", "attest-ca", "bound", "mixed"),
 )
 
 
-def _connection() -> Any:
-    connection = duckdb.connect(config={"threads": 1})
-    add_functions(connection)
-    add_examination(connection, AS_OF)
-    for table in ROW_CLASSES:
-        add_table(connection, table)
-    return connection
-
-
-def _insert(connection: Any, table: str, names: list[str], rows: list[list[Any]]) -> None:
-    columns = ", ".join(f'"{name}"' for name in names)
-    # Row by row DuckDB takes ten milliseconds for each.
-    kinds = {spec.name: "Int64" if spec.kind in ("integer", "boolean") else "string" for spec in column_specs(table)}
-    cells = {name: pd.Series([row[at] for row in rows], dtype=kinds[name]) for at, name in enumerate(names)}
-    connection.register("given", pd.DataFrame(cells))
-    connection.execute(f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM given')
-    connection.unregister("given")
-
-
 def duck_of(rows: Mapping[str, list[Row]], **options: Any) -> DuckTables:
     """Return rows in DuckDB."""
-    connection = _connection()
+    connection = without_rows()
     for table, there in rows.items():
         specs = column_specs(table)
         if there:
-            _insert(connection, table, [spec.name for spec in specs], [list(v) for v in row_values(there, specs)])
+            insert(connection, table, [spec.name for spec in specs], [list(v) for v in row_values(there, specs)])
     return DuckTables(connection, **options)
-
-
-def duck_of_values(values: Values) -> DuckTables:
-    """Return rows in DuckDB that are values by column."""
-    connection = _connection()
-    for table, rows in values.items():
-        names = list({column: None for row in rows for column in row})
-        _insert(connection, table, names, [[row.get(name) for name in names] for row in rows])
-    return DuckTables(connection)
 
 
 @pytest.fixture(scope="module")
 def of_examples() -> Iterator[tuple[RuleDatabase, DuckTables]]:
     with RuleDatabase({}, AS_OF, values=examples().together) as database:
-        yield database, duck_of_values(examples().together)
+        yield database, DuckTables(with_values(examples().together))
 
 
 @pytest.mark.parametrize("number", range(len(RULES)), ids=[str(rule.id) for rule in RULES])
@@ -102,7 +71,7 @@ def test_what_matches_in_no_company_is_the_same_by_itself() -> None:
     for values in example_rows(rule):
         with RuleDatabase({}, AS_OF, values=values) as database:
             expected = run_on(database, Packs((rule,)), AS_OF)
-        assert run_on_duckdb(duck_of_values(values), Packs((rule,)), AS_OF) == expected
+        assert run_on_duckdb(DuckTables(with_values(values)), Packs((rule,)), AS_OF) == expected
         told.append(len(expected.findings))
     assert 1 in told
 
@@ -243,14 +212,14 @@ def test_past_the_check_there_is_no_file_either(small: DuckTables, monkeypatch: 
 
 
 def test_tables_whose_files_stay_open_to_all_are_refused() -> None:
-    connection = _connection()
+    connection = without_rows()
     connection.execute("SET lock_configuration = true")
     with pytest.raises(RuleSqlError, match="can read files, and its settings are locked"):
         DuckTables(connection)
 
 
 def test_tables_that_are_fenced_already_can_be_asked() -> None:
-    connection = _connection()
+    connection = without_rows()
     for _ in range(2):
         assert DuckTables(connection).query("SELECT count(*) FROM machine", 10) == [(0,)]
 

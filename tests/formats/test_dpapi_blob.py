@@ -9,6 +9,7 @@ import pytest
 from forensics.formats.dpapi_blob import parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from testdata.builder import dpapi
+from tests.each import each
 
 MASTER_KEY = dpapi.make_master_key("blob parser", "S-1-5-18", bytes(20), rounds=1)
 BLOB = dpapi.make_blob("blob parser", MASTER_KEY, b"clear text", flags=4, description="Clé privée")
@@ -40,7 +41,7 @@ def test_a_damaged_description_is_no_structural_error() -> None:
     assert parse_dpapi_blob(bytes(damaged)).description == "\ufffdlé privée"
 
 
-@pytest.mark.parametrize("size", range(len(BLOB)))
+@each("size", range(len(BLOB)))
 def test_every_truncation_is_a_format_error(size: int) -> None:
     with pytest.raises(FormatError) as caught:
         parse_dpapi_blob(BLOB[:size])

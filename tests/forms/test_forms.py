@@ -26,6 +26,8 @@ from tests.forms.second_readers import SECOND_READERS
 from tests.opened_files import opened_files
 from tests.paths import PROJECT
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 STANDARD_LIBRARY = ("lzma", "bz2", "zipfile", "tarfile")
 Ask = Callable[[Path, Mapping[str, object], bool], list[str]]

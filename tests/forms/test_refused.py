@@ -15,6 +15,8 @@ from forensics.tables.source import leaves
 from testdata.forms.refused import ENCRYPTED, EVIDENCE, OTHERS, REFUSED, Refused
 from tests.sources.folder_of_everything import hives
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 
 def named(refused: Refused) -> str:
     return refused.name

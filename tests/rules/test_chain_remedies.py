@@ -13,17 +13,17 @@ from forensics.engine.database import RuleDatabase
 from forensics.engine.examples import AS_OF as OF_EXAMPLES
 from forensics.engine.examples import example_rows
 from forensics.engine.findings import make_findings
-from forensics.engine.loader import load_packs
 from forensics.engine.rule import Rule
 from forensics.engine.run import run
 from forensics.tables.finding import Block, Finding
 from forensics.tables.registry import CONTRACT_TABLES
 from forensics.tables.timestamps import parse_utc
+from tests.engine.example_case import examples
 from tests.examined import examined
 from tests.paths import IMAGES
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
-PACKS = load_packs(examples=True)
+PACKS = examples().packs
 CHAIN = [rule for rule in PACKS.rules if rule.path.parent.name == "chain"]
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 

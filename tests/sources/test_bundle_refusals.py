@@ -36,6 +36,8 @@ from testdata.builder.chain_disks import PAGE, vdi, vmdk, vmdk_name
 from tests.sources.test_chains import plain
 from tests.time_bound import within
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 PUT = "it is not there: put it beside the other files"
 NEXT = "name the disk itself, or the folder that holds it"
 

@@ -15,6 +15,8 @@ from testdata.builder.bundles import BUNDLES, Bundle
 from tests.oracles import other_reader, tool
 from tests.sources.test_chains import digests, plain
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 NAME = "broken-claim.vhdx"
 
 

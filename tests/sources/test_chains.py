@@ -19,6 +19,8 @@ from testdata.builder.chain_disks import FORMS, PAGE, layers, vmdk, vmdk_name
 from tests.disk.test_containers import opened
 from tests.paths import IMAGES
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 NAME = "broken-claim.vhdx"
 
 

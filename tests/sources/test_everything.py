@@ -43,6 +43,8 @@ from tests.sources.folder_of_everything import (
 )
 from tests.time_bound import within
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 
 def examine(path: Path) -> Case:
     """Examine what may hold nothing to be judged."""

@@ -15,6 +15,8 @@ from forensics.sources.loose_keys import AMBIGUOUS, TAKEN, WITHOUT_HIVES, hives_
 from forensics.tables.source import leaves
 from tests.sources.folder_of_everything import disk, files_of, hives
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
 CRYPTO = "ProgramData/Microsoft/Crypto/"
 PROTECT = "Windows/System32/Microsoft/Protect/"

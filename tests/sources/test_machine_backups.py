@@ -19,6 +19,8 @@ from testdata.builder.machine_backups import vma, xva
 from testdata.builder.veeam import ZLIB, vbk
 from tests.paths import IMAGES
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 NAME = "web-server"
 
 

@@ -25,6 +25,8 @@ from forensics.sources.tar_tree import TarTree
 from forensics.tables.source import leaves
 from tests.sources.folder_of_everything import disk, files_of, triage_zip
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 MIB = 1 << 20
 
 

@@ -38,6 +38,7 @@ def told(case: forensics.Case) -> dict[str, str | None]:
     return {entry.path: entry.error for entry in leaves(case.sources) if entry.error}
 
 
+@pytest.mark.usefixtures("rows_alone")
 @pytest.mark.parametrize("name", VOLUMES)
 @pytest.mark.parametrize("suffix", ["", ".img"])
 def test_a_volume_that_is_not_read_is_named_in_a_folder(tmp_path: Path, name: str, suffix: str) -> None:

@@ -13,6 +13,8 @@ from forensics.case import Case
 from tests.disk.ntfs_fixture import PACKED
 from tests.disk.test_lineage import VMWARE
 
+pytestmark = pytest.mark.usefixtures("rows_alone")
+
 VBOX = """<?xml version="1.0"?><VirtualBox xmlns="http://www.virtualbox.org/"><Machine name="win"><MediaRegistry>
 <HardDisks><HardDisk uuid="{{2}}" location="win.img"><HardDisk uuid="{{3}}" location="Snapshots/{{3}}.vdi"/></HardDisk>
 </HardDisks></MediaRegistry>%s</Machine></VirtualBox>"""
