@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from forensics.formats.event_template import STRING, UINT16, EventTemplate, template_at
 from forensics.formats.evtx import CHUNK_HEADER, free_space
@@ -29,9 +30,9 @@ _NUMBER = struct.Struct("<I")
 _ID = struct.Struct("<H")
 _END = 0
 _MOST_KNOWN = 4096
-"""Work: different names, and ways in which values lie, that are kept for the next record like them."""
+"""Work: different names, texts, and ways in which values lie, that are kept for the next record like them."""
 _LONGEST_KNOWN = 512
-"""Work: bytes of such a name."""
+"""Work: bytes of such a name or text."""
 EVERY_ID: Container[int] = range(1 << 16)
 _LOWER = bytes(range(256)).lower()
 
@@ -52,14 +53,21 @@ class _Kind:
     """
 
     ids: Container[int]
-    words: Sequence[bytes] = ()
+    words: tuple[bytes, ...] = ()
 
     def is_named_in(self, record: bytes) -> bool:
         """Tell whether a record names one of the words, in one byte a character or in two."""
-        # What an event says for itself, and not of its time and computer, is a template's instance of its own.
-        own = max(record.find(_OF_TEMPLATE, _XML + 1), 0)
-        bare = record[own:].translate(_LOWER, b"\0")
-        return max(map(bare.find, self.words)) >= 0
+        # What an event says for itself, and not of its time and computer, is a template's instance of its own; behind
+        # where that template lies it is the same each time.
+        own = record[max(record.find(_OF_TEMPLATE, _XML + 1), 0) + _INSTANCE - _XML :]
+        names = _names_one if len(own) <= _LONGEST_KNOWN else _names_one.__wrapped__
+        return names(own, self.words)
+
+
+@lru_cache(_MOST_KNOWN)
+def _names_one(text: bytes, words: tuple[bytes, ...]) -> bool:
+    bare = text.translate(_LOWER, b"\0")
+    return max(map(bare.find, words)) >= 0
 
 
 _NONE, _EVERY = _Kind(()), _Kind(EVERY_ID)
@@ -96,7 +104,7 @@ class Selection:
         words: Mapping[str, Sequence[bytes]] | None = None,
     ) -> None:
         words = words or {}
-        self._kinds = {provider: _Kind(ids, words.get(provider, ())) for provider, ids in kinds.items()}
+        self._kinds = {provider: _Kind(ids, tuple(words.get(provider, ()))) for provider, ids in kinds.items()}
         self._others = _Kind(others) if others != () else _NONE
         self._named: dict[bytes, _Kind] = {}
         self._layouts: dict[tuple[int, int], _Layouts] = {}
