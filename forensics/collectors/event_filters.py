@@ -62,10 +62,12 @@ class EventLog:
         return tuple(name.encode("utf-16-le")[:-1] for name in names)
 
     def selection(self) -> Selection | None:
-        """Return what drops records by provider and ID before anything unfolds them; None where all may be wanted."""
+        """Return what drops records by their bytes before anything unfolds them; None where all may be wanted."""
         kinds = {name: EVERY_ID if wanted.ids is None else wanted.ids for name, wanted in self.providers.items()}
         others = kinds.pop(ANY_PROVIDER, ())
-        return None if others is EVERY_ID else Selection(kinds, others)
+        services = [name.encode() for name in _WATCHED_SERVICES]
+        words = {name: services for name, wanted in self.providers.items() if wanted.services}
+        return None if others is EVERY_ID else Selection(kinds, others, words)
 
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""

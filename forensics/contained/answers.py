@@ -11,24 +11,27 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from functools import cache
+from operator import attrgetter
+from types import MemberDescriptorType
 from typing import Any
 
 from forensics.contained.failure import ContainedFailure
 from forensics.language import Sentence, sentence
 from forensics.language.sentences import foreign_sentence
 
-_PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
+_TIMES = (date, datetime, time, timedelta, timezone)
+_PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in _TIMES}
 _SENTENCE = Sentence.__name__
 
 
 class _Writer(pickle.Pickler):
     """Writes objects of the classes by their names, and refuses those of others."""
 
-    def __init__(self, file: io.BytesIO, classes: Mapping[type, tuple[str, tuple[str, ...]]]) -> None:
+    def __init__(self, file: io.BytesIO, classes: Mapping[type, tuple[str, Callable[[Any], Any]]]) -> None:
         super().__init__(file, 5)
         self._classes = classes
 
@@ -36,11 +39,11 @@ class _Writer(pickle.Pickler):
         """Return how a value is made again."""
         known = self._classes.get(type(value))
         if known is not None:
-            name, attributes = known
-            return _made, (name, [getattr(value, each) for each in attributes])
+            name, values_of = known
+            return _made, (name, values_of(value))
         if isinstance(value, Sentence):
-            return _made, (_SENTENCE, [str(value), *value.made])
-        if value is _made or (value if isinstance(value, type) else type(value)) in _PLAIN.values():
+            return _made, (_SENTENCE, (str(value), *value.made))
+        if (value if isinstance(value, type) else type(value)) in _TIMES or value is _made:
             return NotImplemented
         # Its name alone: the value may be secret.
         raise pickle.PicklingError(f"an answer holds a {type(value).__module__}.{type(value).__qualname__}")
@@ -49,7 +52,7 @@ class _Writer(pickle.Pickler):
 class _Reader(pickle.Unpickler):
     """Knows plain types and one function, which makes objects of the classes."""
 
-    def __init__(self, data: bytes, make: Callable[[str, list[Any]], Any]) -> None:
+    def __init__(self, data: bytes, make: Callable[[str, Sequence[Any]], Any]) -> None:
         super().__init__(io.BytesIO(data))
         self._make = make
 
@@ -63,7 +66,7 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError("the name of something that is no part of an answer") from None
 
 
-def _made(name: str, values: list[Any]) -> Any:
+def _made(name: str, values: Sequence[Any]) -> Any:
     """Stand in an answer for the function that makes an object again."""
     raise NotImplementedError
 
@@ -94,13 +97,13 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     """
     known = _read(tuple(classes))
 
-    def make(name: str, values: list[Any]) -> Any:
+    def make(name: str, values: Sequence[Any]) -> Any:
         if name == _SENTENCE:
             return foreign_sentence(*values)
-        cls, attributes = known[name]
+        cls, setters = known[name]
         new = cls.__new__(cls)
-        for attribute, value in zip(attributes, values, strict=True):
-            object.__setattr__(new, attribute, value)
+        for assign, value in zip(setters, values, strict=True):
+            assign(new, value)
         return new
 
     try:
@@ -111,19 +114,35 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
 
 
 @cache
-def _written(classes: tuple[type, ...]) -> dict[type, tuple[str, tuple[str, ...]]]:
-    return {each: (_name_of(each), _attributes(each)) for each in classes}
+def _written(classes: tuple[type, ...]) -> dict[type, tuple[str, Callable[[Any], Any]]]:
+    return {each: (_name_of(each), _values_of(_attributes(each))) for each in classes}
+
+
+def _values_of(attributes: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Return what takes the values of some attributes from an object, as a sequence."""
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    return lambda value: tuple(getattr(value, each) for each in attributes)
 
 
 @cache
-def _read(classes: tuple[type, ...]) -> dict[str, tuple[Any, tuple[str, ...]]]:
-    return {name: (each, attributes) for each, (name, attributes) in _written(classes).items()}
+def _read(classes: tuple[type, ...]) -> dict[str, tuple[Any, list[Callable[[Any, Any], None]]]]:
+    return {_name_of(each): (each, [_setter(each, name) for name in _attributes(each)]) for each in classes}
+
+
+def _setter(cls: type, attribute: str) -> Callable[[Any, Any], None]:
+    """Return what gives an attribute of a new object its value, of a frozen class, too."""
+    slot = getattr(cls, attribute, None)
+    if isinstance(slot, MemberDescriptorType):
+        return slot.__set__
+    return lambda new, value: object.__setattr__(new, attribute, value)
 
 
 def _name_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+@cache
 def _attributes(cls: type) -> tuple[str, ...]:
     if is_dataclass(cls):
         return tuple(field.name for field in fields(cls))

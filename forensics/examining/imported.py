@@ -27,6 +27,7 @@ import forensics.disk.file_systems
 import forensics.disk.ntfs.tree
 import forensics.disk.vhdx.reader
 import forensics.formats.xml_text
+import forensics.registry.hives
 import forensics.sources.disks
 import forensics.sources.holdings
 import forensics.sources.open
@@ -46,11 +47,14 @@ def be_ready(made: Iterable[str]) -> None:
     Args:
         made: Names of the classes of which earlier children made the first objects.
     """
+    import evtx  # noqa: F401
+
     import forensics.chain.across
     import forensics.chain.recovery
     import forensics.collectors.past_files
     import forensics.collectors.setup_lines
     import forensics.disk.ntfs.deleted
+    import forensics.formats.event_fields
     import forensics.history.key_history  # noqa: F401
 
     wake_openssl()

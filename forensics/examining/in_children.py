@@ -4,7 +4,8 @@ Most sources have nothing to do with each other. Some have: a disk and its paren
 a disk in it, two copies. Those that are known to belong together are examined by one child, in their order; and each
 child tells what its sources met. Where sources of two children met the same, both are examined once more, together.
 
-What the first children had to compile is compiled here before others are forked, each of which would else do so anew.
+What the first children had to compile is compiled here before others are forked, in this examination or the next of
+this process, each of which would else do so anew.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ MAX_ANSWER = 512 << 20
 """Evidence: bytes of all rows of the sources that one child examines."""
 _LARGEST_FILE = 64 << 40
 """Format: bytes of the largest virtual disk that may be unpacked, of VHDX."""
+
+_made_before: list[object] = []
+"""What earlier examinations of this process had to compile: names of classes, as their children told them."""
 
 
 class InChildren:
@@ -107,6 +111,8 @@ class InChildren:
     def _examine(self, settings: Settings, groups: Sequence[Group], known: Hashes) -> list[Group]:
         """Have each group examined; returns what is left of those of which a source ended the child."""
         again: list[Group] = []
+        compile_classes(_made_before)
+        _made_before.clear()
         if len(groups) > 1:
             be_ready(())
         tasks = [
@@ -131,6 +137,8 @@ class InChildren:
                 self._found[group] = outcome
                 if done < len(groups) or not is_forked_here():
                     compile_classes(outcome.made)
+                else:
+                    _made_before.extend(outcome.made)
             self._tick()
         return again
 

@@ -1,7 +1,8 @@
 """Takes records out of a chunk that cannot be of any wanted kind, so that nobody unfolds them.
 
 Only what is understood is taken out: a record that begins as Windows writes them, with a template of which provider and
-event ID are known. All others stay, and all templates.
+event ID are known. Of a provider that speaks of many things, it is also looked for what its records have to name. All
+others stay, and all templates.
 
 References:
     https://github.com/libyal/libevtx/blob/main/documentation/Windows%20XML%20Event%20Log%20(EVTX).asciidoc
@@ -10,7 +11,8 @@ References:
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from forensics.formats.event_template import STRING, UINT16, EventTemplate, template_at
 from forensics.formats.evtx import CHUNK_HEADER, free_space
@@ -28,11 +30,11 @@ _NUMBER = struct.Struct("<I")
 _ID = struct.Struct("<H")
 _END = 0
 _MOST_KNOWN = 4096
-"""Work: different names, and ways in which values lie, that are kept for the next record like them."""
+"""Work: different names, texts, and ways in which values lie, that are kept for the next record like them."""
 _LONGEST_KNOWN = 512
-"""Work: bytes of such a name."""
+"""Work: bytes of such a name or text."""
 EVERY_ID: Container[int] = range(1 << 16)
-_NO_ID: Container[int] = ()
+_LOWER = bytes(range(256)).lower()
 
 _Layout = tuple[int, int, int, int]
 """Where a record's event ID lies, where its provider's name begins and ends (0 where its template tells it), and the
@@ -42,17 +44,47 @@ _Layouts = dict[bytes, _Layout]
 
 
 @dataclass(frozen=True, slots=True)
+class _Kind:
+    """Which records of a provider may be wanted.
+
+    Attributes:
+        ids: Their event IDs.
+        words: Of which they name at least one, ASCII in lower case; where there are none, they name anything.
+    """
+
+    ids: Container[int]
+    words: tuple[bytes, ...] = ()
+
+    def is_named_in(self, record: bytes) -> bool:
+        """Tell whether a record names one of the words, in one byte a character or in two."""
+        # What an event says for itself, and not of its time and computer, is a template's instance of its own; behind
+        # where that template lies it is the same each time.
+        own = record[max(record.find(_OF_TEMPLATE, _XML + 1), 0) + _INSTANCE - _XML :]
+        names = _names_one if len(own) <= _LONGEST_KNOWN else _names_one.__wrapped__
+        return names(own, self.words)
+
+
+@lru_cache(_MOST_KNOWN)
+def _names_one(text: bytes, words: tuple[bytes, ...]) -> bool:
+    bare = text.translate(_LOWER, b"\0")
+    return max(map(bare.find, words)) >= 0
+
+
+_NONE, _EVERY = _Kind(()), _Kind(EVERY_ID)
+
+
+@dataclass(frozen=True, slots=True)
 class _Template:
     """A template of one chunk.
 
     Attributes:
         head: What it says; None if that is not understood.
-        ids: Wanted event IDs of its provider, where it names that.
+        kind: Of its provider, where it names that.
         layouts: How values lie in its records.
     """
 
     head: EventTemplate | None
-    ids: Container[int]
+    kind: _Kind
     layouts: _Layouts
 
 
@@ -62,12 +94,19 @@ class Selection:
     Args:
         kinds: Event IDs, by provider.
         others: Event IDs of all other providers.
+        words: What a record has to name one of, by provider: ASCII, in lower case.
     """
 
-    def __init__(self, kinds: Mapping[str, Container[int]], others: Container[int] = _NO_ID) -> None:
-        self._kinds = kinds
-        self._others = others if others != () else _NO_ID
-        self._named: dict[bytes, Container[int]] = {}
+    def __init__(
+        self,
+        kinds: Mapping[str, Container[int]],
+        others: Container[int] = (),
+        words: Mapping[str, Sequence[bytes]] | None = None,
+    ) -> None:
+        words = words or {}
+        self._kinds = {provider: _Kind(ids, tuple(words.get(provider, ()))) for provider, ids in kinds.items()}
+        self._others = _Kind(others) if others != () else _NONE
+        self._named: dict[bytes, _Kind] = {}
         self._layouts: dict[tuple[int, int], _Layouts] = {}
 
     def of(self, chunk: bytes) -> bytes | None:
@@ -91,15 +130,19 @@ class Selection:
                 # Here as far as goes without a call: a log may have a million records.
                 try:
                     template = templates[place]
-                    ids = template.ids
-                    if ids is _NO_ID:
+                    kind = template.kind
+                    if kind is _NONE:
                         is_wanted = False
                     else:
                         event_id, name, name_end, least = template.layouts[values]
                         if least <= size:
                             if name_end:
-                                ids = known[chunk[at + name : at + name_end]]
-                            is_wanted = ids is not _NO_ID and read_id(chunk, at + event_id)[0] in ids
+                                kind = known[chunk[at + name : at + name_end]]
+                            is_wanted = (
+                                kind is not _NONE
+                                and read_id(chunk, at + event_id)[0] in kind.ids
+                                and (not kind.words or kind.is_named_in(chunk[at:end]))
+                            )
                 except KeyError:
                     is_wanted = self._is_wanted(chunk, at, size, place, templates)
             if is_wanted:
@@ -117,7 +160,7 @@ class Selection:
         template = templates.get(place)
         if template is None:
             template = templates[place] = self._template(chunk, place, first)
-        if template.head is None or template.ids is _NO_ID:
+        if template.head is None or template.kind is _NONE:
             return template.head is None
         shift = template.head.size if place == first else 0
         values = chunk[first + shift : first + shift + _SIZES.size]
@@ -127,32 +170,32 @@ class Selection:
         if len(template.layouts) < _MOST_KNOWN:
             template.layouts[values] = layout
         event_id, name, name_end, _ = layout
-        ids = self._ids_of(chunk[at + shift + name : at + shift + name_end]) if name_end else template.ids
-        return _ID.unpack_from(chunk, at + shift + event_id)[0] in ids
+        kind = self._kind_of(chunk[at + shift + name : at + shift + name_end]) if name_end else template.kind
+        if _ID.unpack_from(chunk, at + shift + event_id)[0] not in kind.ids:
+            return False
+        return not kind.words or kind.is_named_in(chunk[at : at + size])
 
     def _template(self, chunk: bytes, place: int, first: int) -> _Template:
         """Read the template of a record whose values begin at ``first``, unless its template is there."""
         head = template_at(chunk, place) if CHUNK_HEADER <= place <= first else None
         if head is None:
-            return _Template(None, EVERY_ID, {})
+            return _Template(None, _EVERY, {})
         if isinstance(head.provider, int):
-            return _Template(head, EVERY_ID, self._layouts.setdefault((head.provider, head.event_id), {}))
-        return _Template(head, self._ids(head.provider), self._layouts.setdefault((-1, head.event_id), {}))
+            return _Template(head, _EVERY, self._layouts.setdefault((head.provider, head.event_id), {}))
+        kind = self._kinds.get(head.provider, self._others)
+        return _Template(head, kind, self._layouts.setdefault((-1, head.event_id), {}))
 
-    def _ids_of(self, spelt: bytes) -> Container[int]:
-        ids = self._named.get(spelt)
-        if ids is None:
+    def _kind_of(self, spelt: bytes) -> _Kind:
+        kind = self._named.get(spelt)
+        if kind is None:
             try:
                 name = spelt.decode("utf-16-le").rstrip("\0")
             except UnicodeDecodeError:
-                return EVERY_ID
-            ids = self._ids(name) if "\0" not in name else EVERY_ID
+                return _EVERY
+            kind = self._kinds.get(name, self._others) if "\0" not in name else _EVERY
             if len(self._named) < _MOST_KNOWN and len(spelt) <= _LONGEST_KNOWN:
-                self._named[spelt] = ids
-        return ids
-
-    def _ids(self, provider: str) -> Container[int]:
-        return self._kinds.get(provider, self._others)
+                self._named[spelt] = kind
+        return kind
 
 
 def _layout(values: bytes, head: EventTemplate) -> _Layout | None:

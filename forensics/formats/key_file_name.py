@@ -32,7 +32,7 @@ def capi_name_hashes(container: str, code_page: int | None = None) -> frozenset[
     if container.isascii():
         return frozenset([_capi_hash(container.lower().encode("ascii"))])
     hashed: set[bytes] = set()
-    for text in (_lower(container), _lower_ascii(container)):
+    for text in _lower(container):
         for raw in spellings(text, code_page):
             # bytes.lower() changes the second bytes of double-byte characters too.
             hashed |= {raw, raw.lower()}
@@ -60,8 +60,7 @@ def cng_name_hashes(container: str) -> frozenset[str]:
 
     How letters beyond ASCII are made lower-case is not published for CNG either.
     """
-    small = {_lower(container), _lower_ascii(container)}
-    raws = ((name + "\0").encode("utf-16-le", "surrogatepass") for name in small)
+    raws = ((name + "\0").encode("utf-16-le", "surrogatepass") for name in _lower(container))
     return frozenset(_words(hashlib.md5(raw, usedforsecurity=False).digest()) for raw in raws)
 
 
@@ -90,12 +89,10 @@ def _words(digest: bytes) -> str:
     return struct.pack(">4I", *struct.unpack("<4I", digest)).hex()
 
 
-def _lower_ascii(text: str) -> str:
-    return "".join(c.lower() if c.isascii() else c for c in text)
-
-
-def _lower(text: str) -> str:
+def _lower(text: str) -> set[str]:
+    """Return what a name can be in lower case: one text for a name of ASCII."""
     if text.isascii():
-        return text.lower()
+        return {text.lower()}
     # Windows maps one UTF-16 unit to one; Python's lower() may make two characters of one.
-    return "".join(low if len(low := c.lower()) == 1 else c for c in text)
+    every = "".join(low if len(low := c.lower()) == 1 else c for c in text)
+    return {every, "".join(c.lower() if c.isascii() else c for c in text)}
