@@ -14,7 +14,6 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -212,8 +211,7 @@ def quick_columns(rows: Sequence[Row], specs: Sequence[ColumnSpec]) -> dict[str,
 
 
 def _lists(cells: Iterable[Any]) -> Iterator[str | None]:
-    # What json.dumps writes, in a quarter of its time.
-    return (cell if cell is None else f"[{', '.join(map(encode_basestring_ascii, cell))}]" for cell in cells)
+    return (cell if cell is None else json.dumps(cell) if cell else "[]" for cell in cells)
 
 
 def _times(cells: Iterable[Any]) -> Iterator[str | None]:
