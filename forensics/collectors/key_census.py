@@ -100,7 +100,9 @@ class Census:
 
 def made_at(entry: Entry) -> datetime | None:
     """Return when a key file was made: nothing writes to it later, and a copy keeps the one time or the other."""
-    return min(filter(None, (entry.created, entry.modified)), default=None)
+    if entry.created is None or entry.modified is None:
+        return entry.created or entry.modified
+    return min(entry.created, entry.modified)
 
 
 def look_at_sample(installation: Installation, census: Census) -> None:

@@ -89,7 +89,7 @@ class KeySearch:
         if made is None or not self._dates:
             return _LONG_AGO
         at = bisect_left(self._dates, made)
-        return min(abs(made - date) for date in self._dates[max(0, at - 1) : at + 1])
+        return min([abs(made - date) for date in self._dates[max(0, at - 1) : at + 1]])
 
 
 def _may_have_a_key(certificate: CertificateEvidence) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from forensics.commands.shell import shell_label
 from forensics.tables.finding import Block
@@ -36,7 +35,7 @@ def labelled(blocks: Sequence[Block], language: str = "en") -> Iterator[Block]:
         shell = block.shell if block.kind == "command" else None
         if shell is not None and shell != before:
             yield Block("command", shell_label(shell, language), block.is_apart, shell)
-            yield replace(block, is_apart=False) if block.is_apart else block
+            yield Block(block.kind, block.text, shell=shell) if block.is_apart else block
         else:
             yield block
         before = shell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import cache
 
 from forensics.commands.parameters import Kind
 from forensics.commands.refusal import Refused
@@ -85,4 +86,10 @@ class Command:
             except Refused as refused:
                 raise Refused(refused.reason, name) from None
         shell: Shell = "user" if values.get("scope") == "user" else self.shell
-        return Written(shell, tuple(_FIELD.sub(lambda f: texts[f[1]], line) for line in self.lines))
+        return Written(shell, tuple(_form(line).format_map(texts) for line in self.lines))
+
+
+@cache
+def _form(line: str) -> str:
+    """Return a line of the catalogue as :meth:`str.format` takes it."""
+    return _FIELD.sub(r"{\1}", line.replace("{", "{{").replace("}", "}}"))

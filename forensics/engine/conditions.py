@@ -60,21 +60,22 @@ def _found(table: str, where: str) -> str:
 def _covered(covered: Covered) -> str:
     """All that matches was examined, and something does: no row at all says that nobody looked.
 
-    The subqueries do not look at ``this``, so they run once, not once a row.
+    The subquery does not look at ``this``, so it runs once, not once a row.
     """
     matches = [
         "(" + " OR ".join(_matches(column, value) for value in values) + ")"
         for column, values in covered.columns.items()
     ]
-    machines = f"SELECT coverage.machine_id FROM coverage WHERE {' AND '.join(matches)}"
     return (
-        f"(this.machine_id IN ({machines} AND {_EXAMINED}) AND this.machine_id NOT IN ({machines} AND NOT {_EXAMINED}))"
+        f"this.machine_id IN (SELECT coverage.machine_id FROM coverage WHERE {' AND '.join(matches)}"
+        f" GROUP BY coverage.machine_id HAVING min({_EXAMINED}))"
     )
 
 
 def _matches(column: str, value: str) -> str:
     operator = "LIKE" if "%" in value else "="
-    return f"lower(coverage.{column}) {operator} {quoted(value.lower())}"
+    cell = "coverage.area" if column == "area" else f"lower(coverage.{column})"
+    return f"{cell} {operator} {quoted(value.lower())}"
 
 
 def truth(sql: str) -> str:

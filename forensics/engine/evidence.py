@@ -10,13 +10,15 @@ from typing import Protocol
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
-from forensics.tables.finding import EvidenceRow
 
 MOST = 20
 """Display: rows listed for one condition of one finding, and rows of the finding that are asked what they found."""
 
+Place = tuple[str, int, str]
+"""What an :class:`~forensics.tables.finding.EvidenceRow` is made of: rows that are there twice are one."""
+
 _AT_ONCE = 500
-_Place = tuple[str, int]
+_Row = tuple[str, int]
 
 
 class TimeLeft(Protocol):
@@ -41,7 +43,7 @@ class FoundRows:
         self.database = database
         self.time = time
 
-    def of(self, groups: Sequence[Sequence[int]]) -> list[list[EvidenceRow]]:
+    def of(self, groups: Sequence[Sequence[int]]) -> list[list[Place]]:
         """Return the evidence that the rows of each finding found.
 
         Args:
@@ -55,7 +57,7 @@ class FoundRows:
         found = self._found([rowid for group in groups for rowid in group[:MOST]])
         wanted = [list(self._first([found.get(rowid, []) for rowid in group[:MOST]])) for group in groups]
         paths = self._source_paths({place for places in wanted for place in places})
-        return [[EvidenceRow(t, n - 1, paths[t, n]) for t, n in places] for places in wanted]
+        return [[(table, rowid - 1, paths[table, rowid]) for table, rowid in places] for places in wanted]
 
     def _found(self, rowids: Sequence[int]) -> dict[int, list[list[int]]]:
         """Return, for each row and each condition, the rowids it found."""
@@ -67,17 +69,17 @@ class FoundRows:
                     numbers += map(int, str(text).split(",")) if text is not None else ()
         return found
 
-    def _first(self, rows: Sequence[Sequence[Sequence[int]]]) -> Iterator[_Place]:
+    def _first(self, rows: Sequence[Sequence[Sequence[int]]]) -> Iterator[_Row]:
         for number, presence in enumerate(self.query.presences):
             together = dict.fromkeys(rowid for row in rows if row for rowid in row[number])
             for rowid in sorted(together)[:MOST]:
                 yield presence.table, rowid
 
-    def _source_paths(self, places: Iterable[_Place]) -> dict[_Place, str]:
+    def _source_paths(self, places: Iterable[_Row]) -> dict[_Row, str]:
         by_table: dict[str, list[int]] = {}
         for table, rowid in places:
             by_table.setdefault(table, []).append(rowid)
-        paths: dict[_Place, str] = {}
+        paths: dict[_Row, str] = {}
         for table, rowids in by_table.items():
             for part in _parts(rowids):
                 numbers = ", ".join(map(str, part))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import starmap
 from typing import Any
 
 from forensics.engine.absent_tools import about_absent_tools
 from forensics.engine.compiler import Query
-from forensics.engine.evidence import FoundRows
+from forensics.engine.evidence import FoundRows, Place
 from forensics.engine.forms import WORDINGS
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.subjects import COMPARED, KEY_TABLES
-from forensics.engine.templates import RANK, fill
+from forensics.engine.templates import fill
 from forensics.tables.finding import (
     CONFIDENCES,
     SEVERITIES,
@@ -61,7 +63,7 @@ def make_findings(
             continue
         seen[row[0]] = row[1]
         groups.setdefault((row[6], row[1], _apart(query.rule, row), *row[first_key:last_key]), []).append(row)
-    found_rows: Sequence[Sequence[EvidenceRow]] = [()] * len(groups)
+    found_rows: Sequence[Sequence[Place]] = [()] * len(groups)
     if found is not None and groups:
         found_rows = found.of([[row[0] for row in group] for group in groups.values()])
     return [
@@ -81,7 +83,7 @@ def _apart(rule: Rule, row: tuple[Any, ...]) -> object:
 def _finding(
     query: Query,
     rows: Sequence[tuple[Any, ...]],
-    found: Sequence[EvidenceRow],
+    found: Sequence[Place],
     as_of: str,
     number: int,
     build: int | None,
@@ -90,7 +92,6 @@ def _finding(
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
     values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
-    ranked = [{**named, RANK: row[8]} for named, row in zip(values, rows, strict=True)]
     texts = rule.spoken or rule
     language = rule.language if rule.spoken else "en"
     wording = WORDINGS[language]
@@ -105,10 +106,10 @@ def _finding(
         machine_id=rows[0][6],
         subject_table=str(rule.table),
         subjects=subjects,
-        because=fill(texts.because, ranked, common, wording),
+        because=fill(texts.because, values, common, wording, [row[8] for row in rows]),
         remedy=(*remedy, *about_absent_tools(remedy, build, language)),
         confidence=max((row[5] for row in rows), key=CONFIDENCES.index),
-        evidence=tuple(dict.fromkeys((*_evidence(query, rows), *found))),
+        evidence=tuple(starmap(EvidenceRow, dict.fromkeys((*_evidence(query, rows), *found)))),
         conditions=tuple(_conditions(query, rows)),
         covers=tuple(map(str, rule.covers)),
         references=tuple(map(str, rule.references)),
@@ -124,25 +125,29 @@ def _subjects(rows: Sequence[tuple[Any, ...]]) -> tuple[Subject, ...]:
     return tuple(Subject(identity, label) for identity, label in labels.items())
 
 
-def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[EvidenceRow]:
+def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[Place]:
     """Yield the rows of the finding, and those joined to them."""
     first = query.first_condition + len(query.conditions)
     for row in rows:
-        sources = [(query.rule.table, row[0], row[7])]
-        for number, table in enumerate(query.joins):
-            sources.append((table, row[first + 2 * number], row[first + 2 * number + 1]))
-        yield from (EvidenceRow(table, rowid - 1, path) for table, rowid, path in sources if rowid is not None)
+        yield query.rule.table, row[0] - 1, row[7]
+        for at, table in enumerate(query.joins):
+            if (rowid := row[first + 2 * at]) is not None:
+                yield table, rowid - 1, row[first + 2 * at + 1]
 
 
 def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[ConditionValue]:
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
-    for number, name in enumerate(query.conditions):
-        cells = [row[query.first_condition + number] for row in rows]
+    columns = list(zip(*rows, strict=True))[query.first_condition :]
+    for number, (name, cells) in enumerate(zip(query.conditions, columns, strict=False)):
         value = 1 if 1 in cells else None if None in cells else 0
         told: tuple[tuple[ConditionWord, int], ...] = ()
         if cells.count(value) < len(cells):
             told = tuple((word, cells.count(v)) for v, word in _WORDS.items() if v in cells)
-        yield ConditionValue(str(name), _WORDS[value], number < query.deciding, told)
+        yield _condition(str(name), _WORDS[value], number < query.deciding, told)
+
+
+# Most conditions are the same on one machine as on the next.
+_condition = lru_cache(1024)(ConditionValue)
 
 
 def order(findings: list[Finding]) -> None:

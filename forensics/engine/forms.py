@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from forensics.engine.fact_words import ANY, FACT_PHRASES, FACT_WORDS
 from forensics.language import told
+from forensics.tables.timestamps import told_times
 
 MOST_ITEMS = 20
 """Display: items of a list that are written; the rest is counted."""
@@ -116,22 +117,22 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
         name: Its name in the rule; that of its column stands last.
         wording: The words of the language.
     """
+    if form is None or form == "path":
+        return told(text)
     if form == "date":
-        return text[:10]
+        return told_times(text)[:10]
     if form == "local":
         return text.replace("T", " ").removesuffix("Z") + wording.local
     if form == "list":
         return _items(text, ", ", wording) or wording.none
-    if form == "words":
-        column = name.rpartition(".")[2]
-        facts = wording.facts.get(column, {})
-        if text in facts:
-            return facts[text]
-        phrase = _items(text, wording.between, wording) or wording.nothing
-        for english, other in wording.phrases.get(column, {}).items():
-            phrase = phrase.replace(english, other)
-        return facts.get(ANY, "{}").replace("{}", phrase)
-    return told(text)
+    column = name.rpartition(".")[2]
+    facts = wording.facts.get(column, {})
+    if text in facts:
+        return facts[text]
+    phrase = _items(text, wording.between, wording) or wording.nothing
+    for english, other in wording.phrases.get(column, {}).items():
+        phrase = phrase.replace(english, other)
+    return facts.get(ANY, "{}").replace("{}", phrase)
 
 
 def missing(form: str | None, name: str, wording: Wording) -> str:

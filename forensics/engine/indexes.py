@@ -27,7 +27,6 @@ _LOOKED_UP = {
     ),
     "certificate_use": ("thumbprint", "sha256", "consumer"),
     "ca_eklist_entry": ("ek_hash",),
-    "coverage": ("area",),
     "event": ("event_id", "thumbprint", "key_name", "key_file_name", "machine_guid"),
     "folder_acl": ("path",),
     "key_chain": ("thumbprint, verdict", "key_file_path", "master_key_guid"),
@@ -43,8 +42,15 @@ _LOOKED_UP = {
     "template": ("name", "oid"),
     "user": ("sid",),
 }
-# What rules across machines look up, on whatever machine it is.
-_OF_ALL = {"machine": ("lower(vm_name)",), "guardian": ("thumbprint",), "shared_key": ("public_key_sha256",)}
+# What is looked up of whatever machine it is. Each serves conditions about its last column only, so that nothing else
+# goes through the rows of all machines.
+_OF_ALL = {
+    # What every rule asks that must know what was examined: once for all machines.
+    "coverage": ("area, lower(name)",),
+    "machine": ("lower(vm_name)",),
+    "guardian": ("thumbprint",),
+    "shared_key": ("public_key_sha256",),
+}
 # Most keys are well, so most rules ask for few of all rows, whatever their machine.
 _STATES = {"key_chain": ("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key")}
 
@@ -63,7 +69,8 @@ def indexes(table: str, rows: int) -> Iterator[str]:
         # Nobody looks up what is empty, and many columns are empty nearly everywhere.
         where = f"{columns.split(',')[0]} IS NOT NULL"
         yield f'CREATE INDEX "{table} {number}" ON "{table}" (machine_id, {columns}) WHERE {where}'
-    for column in _OF_ALL.get(table, ()):
-        yield f'CREATE INDEX "{table} {column}" ON "{table}" ({column}) WHERE {column} IS NOT NULL'
+    for columns in _OF_ALL.get(table, ()):
+        where = f"{columns.split(', ')[-1]} IS NOT NULL"
+        yield f'CREATE INDEX "{table} {columns}" ON "{table}" ({columns}) WHERE {where}'
     for column in _STATES.get(table, ()):
         yield f'CREATE INDEX "{table} {column}" ON "{table}" ({column})'

@@ -35,8 +35,6 @@ from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 MOST = 5
 """Display: values of one name in a sentence; the rest is counted."""
-RANK = "|rank"
-"""Under which name a row holds how much it matters; no value of a rule is called so."""
 MOST_LINES = 20
 """Display: repetitions of a line with ``each``."""
 LONGEST_NUMBER = 40
@@ -118,7 +116,11 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
 
 
 def fill(
-    template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording = ENGLISH
+    template: str,
+    rows: Sequence[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    wording: Wording = ENGLISH,
+    ranks: Sequence[int] = (),
 ) -> tuple[Block, ...]:
     """Return the text for the rows of one finding.
 
@@ -127,6 +129,7 @@ def fill(
         rows: Values by name, one mapping a row.
         common: Values of ``count``, ``subjects`` (a list) and ``as_of``.
         wording: The words between and instead of values.
+        ranks: How much each row matters, where lists shall be in parts by that.
     """
     blocks: list[Block] = []
     # Whether the last line that is no command leads to some, whether they follow, and whether one of them was written.
@@ -136,7 +139,7 @@ def fill(
             if follow and not written:
                 blocks.pop()
             leads, follow, written = not line.each, False, False
-        filled = _written(line, rows, common, wording)
+        filled = _written(line, rows, common, wording, ranks)
         if line.kind == "command" and leads:
             follow, written = True, written or bool(filled)
         blocks += filled
@@ -148,14 +151,18 @@ def fill(
 
 
 def _written(
-    line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
+    line: _Line,
+    rows: Sequence[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    wording: Wording,
+    ranks: Sequence[int],
 ) -> list[Block]:
     if line.calls:
         values = [partial(_value, row) for row in (rows if line.each else rows[:1])]
         blocks = written(line.calls, values, wording.language, wording.and_so_on)
         return [replace(blocks[0], is_apart=True), *blocks[1:]] if blocks and line.is_apart else blocks
     if line.each:
-        return _repeated(line, rows, common, wording)
+        return _repeated(line, rows, common, wording, ranks)
     if _is_left_out(line, rows[0]):
         return []
     return [Block(line.kind, _filled(line, rows, common, wording), line.is_apart, _shell(line))]
@@ -258,21 +265,25 @@ def _is_wide_sign(character: str) -> bool:
 
 
 def _repeated(
-    line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
+    line: _Line,
+    rows: Sequence[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    wording: Wording,
+    ranks: Sequence[int],
 ) -> list[Block]:
     names = [field.column for field in line.fields if field.column not in common]
-    in_parts = line.kind == "item" and len({row.get(RANK) for row in rows}) > 1
+    in_parts = line.kind == "item" and len(set(ranks)) > 1
     seen: set[tuple[Any, ...]] = set()
     filled: dict[str, int] = {}
     left_out = 0
-    for row in rows:
-        values = tuple(row[name] for name in names)
+    for number, row in enumerate(rows):
+        values = tuple([row[name] for name in names])
         if values not in seen:
             seen.add(values)
             if _is_left_out(line, row):
                 continue
             if len(filled) < MOST_LINES:
-                filled.setdefault(_filled(line, [row], common, wording), row[RANK] if in_parts else 0)
+                filled.setdefault(_filled(line, [row], common, wording), ranks[number] if in_parts else 0)
             else:
                 left_out += 1
     shell = _shell(line)
@@ -289,14 +300,20 @@ def _repeated(
 
 
 def _is_left_out(line: _Line, row: Mapping[str, Any]) -> bool:
-    empty = [row.get(field.column) == "" for field in line.fields]
-    return any(empty) if line.kind == "command" else line.kind == "item" and bool(empty) and all(empty)
+    if line.kind == "paragraph" or not line.fields:
+        return False
+    empty = (row.get(field.column) == "" for field in line.fields)
+    return any(empty) if line.kind == "command" else all(empty)
 
 
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:
-    texts = [line.literals[0]]
+    texts, command = [line.literals[0]], line.kind == "command"
     for field, literal in zip(line.fields, line.literals[1:], strict=True):
-        texts += (_listed(_values(field.column, rows, common), field, line.kind == "command", wording), literal)
+        if len(rows) == 1 and field.column not in common:
+            text = _text(rows[0][field.column], field, command, wording)
+        else:
+            text = _listed(_values(field.column, rows, common), field, command, wording)
+        texts += (text, literal)
     return "".join(texts)
 
 
@@ -304,18 +321,17 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, A
     if name in common:
         value = common[name]
         return value if isinstance(value, list) else [value]
-    if len(rows) == 1:
-        return [rows[0][name]]
     known = [value for value in dict.fromkeys(row[name] for row in rows) if value is not None]
     return known or [None]
 
 
 def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wording) -> str:
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
-    if field.form == "date":
-        values = list(dict.fromkeys(value and told_times(str(value))[:10] for value in values))
     if len(values) == 1:
         return _text(values[0], field, command, wording)
+    if field.form == "date":
+        # Times of one day are one value.
+        values = list(dict.fromkeys(value and told_times(str(value))[:10] for value in values))
     if len(values) > MOST * MOST:
         shown = [_text(value, field, command, wording) for value in values[:MOST]]
         return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)
@@ -328,11 +344,10 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
-    if not command and field.form != "local":
-        text = told_times(text)
-    # The drive that is not known is meant to be acted on: cmd puts its letter in.
-    given = text.removeprefix(UNKNOWN_DRIVE)
-    return wording.withheld if command and _ACTIVE.search(given) else text
+    if command:
+        # The drive that is not known is meant to be acted on: cmd puts its letter in.
+        return wording.withheld if _ACTIVE.search(text.removeprefix(UNKNOWN_DRIVE)) else text
+    return text if field.form == "local" else told_times(text)
 
 
 def _counted(value: Any, one: str, many: str, command: bool, wording: Wording) -> str:

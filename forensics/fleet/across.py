@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.chain import identities
 from forensics.facts import efs_agents, shared_keys
-from forensics.fleet.across_views import add_view, add_views
+from forensics.fleet.across_views import SPANNING, add_view, add_views
 from forensics.fleet.dataset import Dataset
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import FINDING, finding_cells, parquet
@@ -53,6 +53,7 @@ _OF_KEYS = {
     "tpm": "ek_pub_sha256 IS NOT NULL",
 }
 """Which rows tell of private keys that several machines have."""
+_NEEDED = {"machine", *identities.READS, *efs_agents.READS, *shared_keys.READS} - {*SPANNING}
 
 
 def update_across(dataset: Dataset, options: FleetOptions) -> None:
@@ -66,7 +67,7 @@ def update_across(dataset: Dataset, options: FleetOptions) -> None:
     if _told(dataset) == now:
         return
     _write(dataset, _STATE, b"{}")
-    with connect(dataset) as connection:
+    with connect(dataset, tables=_NEEDED) as connection:
         add_views(connection, dataset)
         disks = dict(connection.execute("SELECT machine_id, path FROM machine JOIN main.disk USING (disk)").fetchall())
         shared = identities.shared_identities(_rows(connection, identities.READS, _OF_IDENTITIES), disks)

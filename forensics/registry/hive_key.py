@@ -7,7 +7,7 @@ walks it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from forensics.registry.hive_cells import HiveCells
 from forensics.registry.key_faults import bad_hint, bad_name, one_bit_away, other_count, out_of_order, too_many_values
 from forensics.registry.lost_places import LostPlaces
 from forensics.registry.names import fold_name, is_one_bit_off
+from forensics.registry.value_walk import ValueWalks
 
 MAX_DEPTH = 512
 """Evidence: keys within keys of one hive."""
@@ -48,6 +49,7 @@ class KeySource:
         sound: Cells of keys whose lists of sub-keys were walked and kept every rule.
         owners: Cell and path of the key in whose list each value was met first.
         found: Keys that were looked up, by the cells from the root to their parent and their folded name.
+        walks: Values that were met when some were looked up.
     """
 
     cells: HiveCells
@@ -56,6 +58,7 @@ class KeySource:
     sound: set[int] = field(default_factory=set)
     owners: dict[int, Owner] = field(default_factory=dict, repr=False)
     found: dict[tuple[tuple[int, ...], str], RegistryKey] = field(default_factory=dict, repr=False)
+    walks: ValueWalks = field(default_factory=ValueWalks, repr=False)
 
     def owner_of(self, value: int, owner: Owner) -> Owner:
         """Return the key that a value was met in first, which is the one given where it is new."""
@@ -209,20 +212,17 @@ class RegistryKey:
 
     def value(self, name: str) -> Value | None:
         """Return a value; the empty name is the default value."""
-        wanted = fold_name(name)
-        close = []
-        for cell, value in self._values():
-            if fold_name(value.name) == wanted:
-                return self._value(cell, value)
-            if is_one_bit_off(value.stored, name):
-                close.append((cell, value.name))
-        self._report_damaged(name, wanted, close)
+        found, close = self._source.walks.of(self._ancestors, self._values).find(name)
+        if found is not None:
+            return self._value(*found)
+        self._report_damaged(name, close)
         return None
 
-    def _report_damaged(self, name: str, wanted: str, close: list[tuple[int, str]]) -> None:
+    def _report_damaged(self, name: str, close: Iterable[tuple[int, KeyValue]]) -> None:
         """Report a value that may be the one that was missed: one bit of its name is wrong, or of the count of them."""
+        wanted = fold_name(name)
         for cell, other in close:
-            message = one_bit_away(_short(other), name)
+            message = one_bit_away(_short(other.name), name)
             self._lose_value(FormatError("bad_name", 20, message), cell, "value")
         try:
             for cell in self._cells.further_cells(self._node):

@@ -83,7 +83,7 @@ def zone_name() -> str:
 def told_time(value: datetime) -> str:
     """Write a time as sentences have it: ``YYYY-MM-DD HH:MM:SS UTC``, or the abbreviation of the zone asked for."""
     moment = in_zone(value)
-    return f"{moment.replace(microsecond=0, tzinfo=None)} {moment.tzname()}"
+    return f"{moment.isoformat(' ')[:19]} {moment.tzname()}"
 
 
 def told_day(value: datetime) -> str:
