@@ -60,9 +60,8 @@ def cng_name_hashes(container: str) -> frozenset[str]:
 
     How letters beyond ASCII are made lower-case is not published for CNG either.
     """
-    small = {_lower(container), _lower_ascii(container)}
-    raws = ((name + "\0").encode("utf-16-le", "surrogatepass") for name in small)
-    return frozenset(_words(hashlib.md5(raw, usedforsecurity=False).digest()) for raw in raws)
+    small = {container.lower()} if container.isascii() else {_lower(container), _lower_ascii(container)}
+    return frozenset([_hash((name + "\0").encode("utf-16-le", "surrogatepass")) for name in small])
 
 
 def tpm_name_hash(container: str) -> str:
@@ -83,10 +82,11 @@ def find_key_file_name(name: str) -> tuple[str, str] | None:
 
 
 def _capi_hash(raw: bytes) -> str:
-    return _words(hashlib.md5(raw + b"\0", usedforsecurity=False).digest())
+    return _hash(raw + b"\0")
 
 
-def _words(digest: bytes) -> str:
+def _hash(name: bytes) -> str:
+    digest = hashlib.md5(name, usedforsecurity=False).digest()
     return struct.pack(">4I", *struct.unpack("<4I", digest)).hex()
 
 
@@ -95,7 +95,5 @@ def _lower_ascii(text: str) -> str:
 
 
 def _lower(text: str) -> str:
-    if text.isascii():
-        return text.lower()
     # Windows maps one UTF-16 unit to one; Python's lower() may make two characters of one.
     return "".join(low if len(low := c.lower()) == 1 else c for c in text)
