@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from functools import cache
+from operator import attrgetter, methodcaller
+from types import MemberDescriptorType
 from typing import Any
 
 from forensics.contained.failure import ContainedFailure
@@ -23,33 +25,21 @@ from forensics.language.sentences import foreign_sentence
 
 _PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
 _SENTENCE = Sentence.__name__
+_PROTOCOL = 5
 
 
-class _Writer(pickle.Pickler):
-    """Writes objects of the classes by their names, and refuses those of others."""
+class _Writers(dict[type, Callable[[Any], Any]]):
+    """What says of objects of each class how they are made again; those of others are refused."""
 
-    def __init__(self, file: io.BytesIO, classes: Mapping[type, tuple[str, tuple[str, ...]]]) -> None:
-        super().__init__(file, 5)
-        self._classes = classes
-
-    def reducer_override(self, value: Any) -> Any:
-        """Return how a value is made again."""
-        known = self._classes.get(type(value))
-        if known is not None:
-            name, attributes = known
-            return _made, (name, [getattr(value, each) for each in attributes])
-        if isinstance(value, Sentence):
-            return _made, (_SENTENCE, [str(value), *value.made])
-        if value is _made or (value if isinstance(value, type) else type(value)) in _PLAIN.values():
-            return NotImplemented
+    def __missing__(self, cls: type) -> Any:
         # Its name alone: the value may be secret.
-        raise pickle.PicklingError(f"an answer holds a {type(value).__module__}.{type(value).__qualname__}")
+        raise pickle.PicklingError(f"an answer holds a {cls.__module__}.{cls.__qualname__}")
 
 
 class _Reader(pickle.Unpickler):
     """Knows plain types and one function, which makes objects of the classes."""
 
-    def __init__(self, data: bytes, make: Callable[[str, list[Any]], Any]) -> None:
+    def __init__(self, data: bytes, make: Callable[[str, Sequence[Any]], Any]) -> None:
         super().__init__(io.BytesIO(data))
         self._make = make
 
@@ -63,7 +53,7 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError("the name of something that is no part of an answer") from None
 
 
-def _made(name: str, values: list[Any]) -> Any:
+def _made(name: str, values: Sequence[Any]) -> Any:
     """Stand in an answer for the function that makes an object again."""
     raise NotImplementedError
 
@@ -78,7 +68,9 @@ def dumped(value: Any, classes: Iterable[type]) -> bytes:
     Raises:
         pickle.PicklingError: There is something else in it.
     """
-    _Writer(buffer := io.BytesIO(), _written(tuple(classes))).dump(value)
+    writer = pickle.Pickler(buffer := io.BytesIO(), _PROTOCOL)
+    writer.dispatch_table = _writers(tuple(classes))
+    writer.dump(value)
     return buffer.getvalue()
 
 
@@ -92,15 +84,15 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     Raises:
         ContainedFailure: ``bad_answer``.
     """
-    known = _read(tuple(classes))
+    known = _readers(tuple(classes))
 
-    def make(name: str, values: list[Any]) -> Any:
+    def make(name: str, values: Sequence[Any]) -> Any:
         if name == _SENTENCE:
             return foreign_sentence(*values)
-        cls, attributes = known[name]
+        cls, assign = known[name]
         new = cls.__new__(cls)
-        for attribute, value in zip(attributes, values, strict=True):
-            object.__setattr__(new, attribute, value)
+        for each, value in zip(assign, values, strict=True):
+            each(new, value)
         return new
 
     try:
@@ -111,13 +103,41 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
 
 
 @cache
-def _written(classes: tuple[type, ...]) -> dict[type, tuple[str, tuple[str, ...]]]:
-    return {each: (_name_of(each), _attributes(each)) for each in classes}
+def _writers(classes: tuple[type, ...]) -> _Writers:
+    known = _Writers({each: _writer(each) for each in classes})
+    known[Sentence] = _sentence_written
+    for plain in _PLAIN.values():
+        known[plain] = methodcaller("__reduce_ex__", _PROTOCOL)
+    return known
+
+
+def _writer(cls: type) -> Callable[[Any], Any]:
+    name, values = _name_of(cls), _values_of(_attributes(cls))
+    return lambda value: (_made, (name, values(value)))
+
+
+def _values_of(attributes: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    return lambda value: tuple(getattr(value, each) for each in attributes)
+
+
+def _sentence_written(value: Sentence) -> Any:
+    return _made, (_SENTENCE, (str(value), *value.made))
 
 
 @cache
-def _read(classes: tuple[type, ...]) -> dict[str, tuple[Any, tuple[str, ...]]]:
-    return {name: (each, attributes) for each, (name, attributes) in _written(classes).items()}
+def _readers(classes: tuple[type, ...]) -> dict[str, tuple[Any, list[Callable[[Any, Any], None]]]]:
+    """Return the classes by their names, and what assigns each of their attributes."""
+    return {_name_of(each): (each, [_assigner(each, name) for name in _attributes(each)]) for each in classes}
+
+
+def _assigner(cls: type, name: str) -> Callable[[Any, Any], None]:
+    slot = getattr(cls, name, None)
+    if isinstance(slot, MemberDescriptorType):
+        # Sooner than by its name.
+        return slot.__set__
+    return lambda new, value: object.__setattr__(new, name, value)
 
 
 def _name_of(cls: type) -> str:
