@@ -229,9 +229,15 @@ def _choose(files: list[KeyFileEvidence], machine_guid: str | None, public: Publ
     if not files:
         return None
     current = [f for f in files if machine_guid is None or f.row.name_guid == machine_guid]
-    file = max(current or files, key=lambda f: (_holds(f, public), f.row.outcome == "present", _born(f)))
+    file = _likeliest(current or files, public)
     unproved = _which_of(files, public) if machine_guid is None else None
     return Resolved(_readable(file) if current else "other_machine_guid", file, unproved=unproved)
+
+
+def _likeliest(files: list[KeyFileEvidence], public: PublicKey | None) -> KeyFileEvidence:
+    if len(files) == 1:
+        return files[0]
+    return max(files, key=lambda f: (_holds(f, public), f.row.outcome == "present", _born(f)))
 
 
 def _which_of(files: list[KeyFileEvidence], public: PublicKey | None) -> str | None:

@@ -33,13 +33,14 @@ from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFile
 from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
+from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.formats.shut_out import what_shuts_out
 from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.certificate import KeyFileRow
-from forensics.tables.key_chain import KeyChainRow, PublicKeyFound
+from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
@@ -128,6 +129,7 @@ class Judge:
         self.index = KeyIndex(evidence)
         self.tokens = Tokens(evidence)
         self._readers = Readers(evidence, self.tokens)
+        self._access: dict[tuple[object, ...], tuple[tuple[Access, str | None], SecurityDescriptor | None]] = {}
         self.names = AccountNames(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         copies = copies_on_own_volume(evidence, self.prover), copies_on_other_volumes(evidence, self.prover)
@@ -326,7 +328,11 @@ class Judge:
         self, links: Links, file: KeyFileEvidence, certificate: CertificateEvidence | None, caller: Caller | None
     ) -> None:
         readers = self._readers.of(file, certificate, caller)
-        links.access, links.shut_out = judge_access(file.security, readers, self.tokens.is_group_elsewhere)
+        # The files of a folder share few access lists, and their readers' tokens are made once.
+        asked = (id(file.security), *((sid, id(tokens)) for sid, tokens in readers))
+        if asked not in self._access:
+            self._access[asked] = judge_access(file.security, readers, self.tokens.is_group_elsewhere), file.security
+        (links.access, links.shut_out), _ = self._access[asked]
         if links.access == "denied":
             links.denials = what_shuts_out(file.security, readers)
 

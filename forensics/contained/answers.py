@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from types import MemberDescriptorType
 from typing import Any
 
@@ -23,30 +23,17 @@ from forensics.contained.failure import ContainedFailure
 from forensics.language import Sentence, sentence
 from forensics.language.sentences import foreign_sentence
 
-_TIMES = (date, datetime, time, timedelta, timezone)
-_PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in _TIMES}
+_PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
 _SENTENCE = Sentence.__name__
+_PROTOCOL = 5
 
 
-class _Writer(pickle.Pickler):
-    """Writes objects of the classes by their names, and refuses those of others."""
+class _Writers(dict[type, Callable[[Any], Any]]):
+    """What says of objects of each class how they are made again; those of others are refused."""
 
-    def __init__(self, file: io.BytesIO, classes: Mapping[type, tuple[str, Callable[[Any], Any]]]) -> None:
-        super().__init__(file, 5)
-        self._classes = classes
-
-    def reducer_override(self, value: Any) -> Any:
-        """Return how a value is made again."""
-        known = self._classes.get(type(value))
-        if known is not None:
-            name, values_of = known
-            return _made, (name, values_of(value))
-        if isinstance(value, Sentence):
-            return _made, (_SENTENCE, (str(value), *value.made))
-        if (value if isinstance(value, type) else type(value)) in _TIMES or value is _made:
-            return NotImplemented
+    def __missing__(self, cls: type) -> Any:
         # Its name alone: the value may be secret.
-        raise pickle.PicklingError(f"an answer holds a {type(value).__module__}.{type(value).__qualname__}")
+        raise pickle.PicklingError(f"an answer holds a {cls.__module__}.{cls.__qualname__}")
 
 
 class _Reader(pickle.Unpickler):
@@ -81,7 +68,9 @@ def dumped(value: Any, classes: Iterable[type]) -> bytes:
     Raises:
         pickle.PicklingError: There is something else in it.
     """
-    _Writer(buffer := io.BytesIO(), _written(tuple(classes))).dump(value)
+    writer = pickle.Pickler(buffer := io.BytesIO(), _PROTOCOL)
+    writer.dispatch_table = _writers(tuple(classes))
+    writer.dump(value)
     return buffer.getvalue()
 
 
@@ -95,15 +84,15 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     Raises:
         ContainedFailure: ``bad_answer``.
     """
-    known = _read(tuple(classes))
+    known = _readers(tuple(classes))
 
     def make(name: str, values: Sequence[Any]) -> Any:
         if name == _SENTENCE:
             return foreign_sentence(*values)
-        cls, setters = known[name]
+        cls, assign = known[name]
         new = cls.__new__(cls)
-        for assign, value in zip(setters, values, strict=True):
-            assign(new, value)
+        for each, value in zip(assign, values, strict=True):
+            each(new, value)
         return new
 
     try:
@@ -114,35 +103,47 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
 
 
 @cache
-def _written(classes: tuple[type, ...]) -> dict[type, tuple[str, Callable[[Any], Any]]]:
-    return {each: (_name_of(each), _values_of(_attributes(each))) for each in classes}
+def _writers(classes: tuple[type, ...]) -> _Writers:
+    known = _Writers({each: _writer(each) for each in classes})
+    known[Sentence] = _sentence_written
+    for plain in _PLAIN.values():
+        known[plain] = methodcaller("__reduce_ex__", _PROTOCOL)
+    return known
 
 
-def _values_of(attributes: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Return what takes the values of some attributes from an object, as a sequence."""
+def _writer(cls: type) -> Callable[[Any], Any]:
+    name, values = _name_of(cls), _values_of(_attributes(cls))
+    return lambda value: (_made, (name, values(value)))
+
+
+def _values_of(attributes: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     if len(attributes) > 1:
         return attrgetter(*attributes)
     return lambda value: tuple(getattr(value, each) for each in attributes)
 
 
+def _sentence_written(value: Sentence) -> Any:
+    return _made, (_SENTENCE, (str(value), *value.made))
+
+
 @cache
-def _read(classes: tuple[type, ...]) -> dict[str, tuple[Any, list[Callable[[Any, Any], None]]]]:
-    return {_name_of(each): (each, [_setter(each, name) for name in _attributes(each)]) for each in classes}
+def _readers(classes: tuple[type, ...]) -> dict[str, tuple[Any, list[Callable[[Any, Any], None]]]]:
+    """Return the classes by their names, and what assigns each of their attributes."""
+    return {_name_of(each): (each, [_assigner(each, name) for name in _attributes(each)]) for each in classes}
 
 
-def _setter(cls: type, attribute: str) -> Callable[[Any, Any], None]:
-    """Return what gives an attribute of a new object its value, of a frozen class, too."""
-    slot = getattr(cls, attribute, None)
+def _assigner(cls: type, name: str) -> Callable[[Any, Any], None]:
+    slot = getattr(cls, name, None)
     if isinstance(slot, MemberDescriptorType):
+        # Sooner than by its name.
         return slot.__set__
-    return lambda new, value: object.__setattr__(new, attribute, value)
+    return lambda new, value: object.__setattr__(new, name, value)
 
 
 def _name_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-@cache
 def _attributes(cls: type) -> tuple[str, ...]:
     if is_dataclass(cls):
         return tuple(field.name for field in fields(cls))

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from dataclasses import field
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, modes
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
@@ -29,6 +29,8 @@ _BACKUP_KEY_SIZE = 32
 _INNER_SALT = 16
 _BACKUP_NEEDS_SECRET = 1
 _MD_BLOCK = 64
+_UNDER_ZEROS = {bits: modes.CBC(bytes(bits // 8)) for bits in (64, 128)}
+"""Modes without IV, by the bits of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def open_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes = b"") -> Opene
     size = key_size(blob.cipher_algorithm, blob.key_bits)
     if name is None or size is None:
         return OpenedBlob(mac_ok=False, clear=None, raw=b"")
-    short = master_key if len(master_key) == 20 else _digest("sha1", master_key)
+    short = master_key if len(master_key) == 20 else hashlib.sha1(master_key, usedforsecurity=False).digest()
     sign = _keyed(name, short, blob.hmac_nonce, entropy, blob.signed_range)
     session = _keyed(name, short, blob.salt, entropy, b"")
     raw = decrypt_cbc(blob.cipher_algorithm, _cipher_key(name, session, size), None, blob.data)
@@ -173,14 +175,14 @@ def _cipher_key(name: str, session: bytes, size: int) -> bytes:
 
 def decrypt_cbc(cipher: int, key: bytes, iv: bytes | None, data: bytes) -> bytes:
     """Decrypt whole blocks; without IV under zeros."""
-    algorithm: CipherAlgorithm
+    algorithm: BlockCipherAlgorithm
     if cipher == CALG_3DES:
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 
         algorithm = TripleDES(key)
     else:
         algorithm = AES(key)
-    decryptor = Cipher(algorithm, modes.CBC(iv or bytes(block_size(cipher) or 0))).decryptor()
+    decryptor = Cipher(algorithm, modes.CBC(iv) if iv else _UNDER_ZEROS[algorithm.block_size]).decryptor()
     return decryptor.update(data) + decryptor.finalize()
 
 

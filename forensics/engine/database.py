@@ -19,7 +19,7 @@ from forensics.engine.clocked_functions import add_clocked
 from forensics.engine.fence import Fence
 from forensics.engine.indexes import indexes
 from forensics.late_methods import dataclass
-from forensics.tables.database import quick_columns, row_values, sql_type
+from forensics.tables.database import ROWS_AT_ONCE, insertion, quick_columns, row_values, sql_type
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
@@ -32,7 +32,6 @@ LONGEST_VALUE = 16 << 10
 
 _MARK = "…"
 _AT_ONCE = 50
-_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,8 @@ class RuleDatabase:
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
         specs, are_plain = column_specs(table), True
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[start : start + _ROWS_AT_ONCE]
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
             columns = quick_columns(some, specs)
             try:
                 with self._short():
@@ -152,9 +151,8 @@ class RuleDatabase:
             self.shortened.append(Shortened(table, spec.name, len(found), *found[0][2:]))
 
     def _insert(self, table: str, columns: Collection[str], rows: Iterable[Sequence[Any]]) -> None:
-        names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
         self._connection.execute("BEGIN")
-        self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
+        self._connection.executemany(insertion(table, columns), rows)
         self._connection.execute("COMMIT")
 
     def query(

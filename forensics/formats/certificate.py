@@ -97,6 +97,14 @@ class CertificateParser:
 
     def __init__(self) -> None:
         self._names: dict[bytes, str] = {}
+        self._fills: tuple[tuple[str, Fill], ...] = (
+            ("subject", self._fill_subject),
+            ("issuer", self._fill_issuer),
+            ("validity", _fill_dates),
+            (sentence("signature algorithm"), _fill_signature),
+            ("extensions", _fill_extensions),
+            (sentence("public key"), _fill_key),
+        )
 
     def parse(self, der: bytes) -> Certificate:
         """Parse a certificate as far as it can be read.
@@ -121,34 +129,26 @@ class CertificateParser:
         # As Windows shows it: the octets, without the zero that only keeps the number positive.
         serial = (parts.serial.lstrip(b"\0") or b"\0").hex().upper()
         found: Fields = {"serial": serial, "self_signed": parts.subject == parts.issuer}
-        problems = [
-            problem
-            for part, fill in (
-                ("subject", lambda read: self._fill_name("subject", parts.subject, read.subject, found)),
-                ("issuer", lambda read: self._fill_name("issuer", parts.issuer, read.issuer, found)),
-                ("validity", lambda read: _fill_dates(read, found)),
-                (sentence("signature algorithm"), lambda read: _fill_signature(read, found)),
-                ("extensions", lambda read: _fill_extensions(read, found)),
-                (sentence("public key"), lambda read: _fill_key(read, parts, found)),
-            )
-            if (problem := _problem_of(part, fill, readers)) is not None
-        ]
-        for field, most, what in (
-            ("san", MAX_ALTERNATIVE_NAMES, sentence("alternative names")),
-            ("policies", MAX_POLICIES, "policies"),
-        ):
-            if len(found.get(field, ())) > most:
-                found[field] = found[field][:most]
-                problems.append(
-                    FormatError("too_many", 0, sentence("only the first {most} {what} are kept", most=most, what=what))
-                )
+        problems: list[FormatError] = []
+        for part, fill in self._fills:
+            problem = _problem_of(part, fill, readers, parts, found)
+            if problem is not None:
+                problems.append(problem)
+        problems += _bounded("san", MAX_ALTERNATIVE_NAMES, found)
+        problems += _bounded("policies", MAX_POLICIES, found)
         return Certificate(**found, problems=tuple(problems))
 
-    def _fill_name(self, field: str, der: bytes, decode: Callable[[], str], found: Fields) -> None:
+    def _fill_subject(self, read: Reader, parts: CertificateParts, found: Fields) -> None:
+        found["subject"] = self._name(parts.subject, read.subject)
+
+    def _fill_issuer(self, read: Reader, parts: CertificateParts, found: Fields) -> None:
+        found["issuer"] = self._name(parts.issuer, read.issuer)
+
+    def _name(self, der: bytes, decode: Callable[[], str]) -> str:
         text = self._names.get(der)
         if text is None:
             text = self._names[der] = decode()
-        found[field] = text
+        return text
 
 
 class _LibraryCertificate:
@@ -181,7 +181,7 @@ class _LibraryCertificate:
 
 if TYPE_CHECKING:
     Reader = _LibraryCertificate | LenientCertificate
-    Fill = Callable[[Reader], None]
+    Fill = Callable[[Reader, CertificateParts, Fields], None]
     Readers = Sequence[Callable[[], Reader]]
 
 
@@ -208,12 +208,20 @@ def _bad(message: str) -> FormatError:
     return FormatError("bad_certificate", 0, message)
 
 
-def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
+def _bounded(field: str, most: int, found: Fields) -> Iterator[FormatError]:
+    """Keep the first items of a list, and yield what says so where there are more."""
+    if len(found.get(field, ())) > most:
+        found[field] = found[field][:most]
+        what = sentence("alternative names") if field == "san" else field
+        yield FormatError("too_many", 0, sentence("only the first {most} {what} are kept", most=most, what=what))
+
+
+def _problem_of(part: str, fill: Fill, readers: Readers, parts: CertificateParts, found: Fields) -> FormatError | None:
     """Read one part of a certificate; the library throws what it likes, and the other parts still count."""
     problem: FormatError | None = None
     for reader in readers:
         try:
-            fill(reader())
+            fill(reader(), parts, found)
         except Exception as error:
             pass_on(error)
             problem = _bad(
@@ -228,11 +236,11 @@ def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
     return problem
 
 
-def _fill_dates(read: Reader, found: Fields) -> None:
+def _fill_dates(read: Reader, _parts: CertificateParts, found: Fields) -> None:
     found["not_before"], found["not_after"] = read.validity()
 
 
-def _fill_signature(read: Reader, found: Fields) -> None:
+def _fill_signature(read: Reader, _parts: CertificateParts, found: Fields) -> None:
     found["signature_algorithm"] = signature_name(read.signature_algorithm())
 
 
@@ -269,7 +277,7 @@ _KEY_ALGORITHMS = {
 _FIXED_BITS = {"X25519": 256, "Ed25519": 256, "X448": 448, "Ed448": 456}
 
 
-def _fill_extensions(read: Reader, found: Fields) -> None:
+def _fill_extensions(read: Reader, _parts: CertificateParts, found: Fields) -> None:
     # Where one cannot be read, it may be the one that says so.
     found["is_ca"] = None
     for extension in read.extensions():

@@ -30,9 +30,10 @@ def ending(case: CaseTables, within: timedelta | None = None) -> list[KeyChainRo
 
 def _ahead(case: CaseTables, within: timedelta | None) -> Iterator[KeyChainRow]:
     for chain in case.present.rows("key_chain"):
-        if not chain.thumbprint or not chain.ends or chain.standing == "daily" or chain.ends < case.as_of:
+        ends = chain.ends
+        if not chain.thumbprint or not ends or chain.standing == "daily" or ends < case.as_of:
             continue
-        if within is None or chain.ends - case.as_of <= within:
+        if within is None or ends - case.as_of <= within:
             yield chain
 
 

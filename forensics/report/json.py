@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from forensics.case_tables import CaseTables
@@ -70,7 +71,7 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
 def _rows(name: str, rows: Iterable[Row]) -> list[dict[str, Any]]:
     names = [spec.name for spec in column_specs(name)]
     times = [spec.name for spec in column_specs(name) if spec.kind == "datetime"]
-    result = [{column: getattr(row, column) for column in names} for row in rows]
+    result = [dict(zip(names, cells, strict=True)) for cells in map(attrgetter(*names), rows)]
     for cells in result:
         for column in times:
             if cells[column] is not None:

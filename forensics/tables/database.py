@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -32,6 +32,8 @@ FORMAT = 9
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
 _AT_ONCE = 1 << 20
+ROWS_AT_ONCE = 1000
+"""Work: rows that are made values of SQLite together."""
 _SQL_TYPES: dict[Kind, str] = {
     "text": "TEXT",
     "integer": "INTEGER",
@@ -172,18 +174,27 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.commit()
 
 
-def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Iterable[Row]) -> None:
+def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Sequence[Row]) -> None:
     specs = column_specs(row_class.table)
     lines = [f'  "{s.name}" {sql_type(s)}{"," if s is not specs[-1] else ""} -- {s.meaning}' for s in specs]
     database.execute(f'CREATE TABLE "{row_class.table}" ( -- {row_class.description}\n' + "\n".join(lines) + "\n)")
     database.executemany(
         'INSERT INTO "columns" VALUES (?, ?, ?, ?)', [(row_class.table, s.name, s.kind, s.meaning) for s in specs]
     )
-    marks = ", ".join("?" for _ in specs)
-    database.executemany(
-        f'INSERT INTO "{row_class.table}" VALUES ({marks})',
-        row_values(rows, specs),
-    )
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        columns = quick_columns(some, specs)
+        try:
+            database.executemany(insertion(row_class.table, columns), zip(*columns.values(), strict=True))
+        except (UnicodeError, OverflowError):
+            database.execute(f'DELETE FROM "{row_class.table}" WHERE rowid > ?', [start])
+            database.executemany(insertion(row_class.table, [s.name for s in specs]), row_values(some, specs))
+
+
+def insertion(table: str, columns: Collection[str]) -> str:
+    """Return the statement that inserts a row, of which some columns are given."""
+    names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
+    return f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
 
 
 def sql_type(spec: ColumnSpec) -> str:

@@ -189,7 +189,8 @@ class KeyChainRow(Row):
 
     def is_in_force(self, as_of: datetime) -> bool:
         """Tell whether it has not ended at a time; what has no end has not."""
-        return self.ends is None or self.ends >= as_of
+        ends = self.ends
+        return ends is None or ends >= as_of
 
     def rank(self, as_of: datetime) -> int:
         """Return how much it matters, 0 the most: what is in use before what is not, what is in force before the rest."""

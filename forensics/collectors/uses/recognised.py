@@ -69,9 +69,9 @@ class _Role:
 
 def _names(row: CertificateRow, start: str, whole: bool = False, of_issuer: bool = False) -> bool:
     """Tell whether the common name of subject or issuer is, or begins with, a text, in whatever case."""
-    name = (row.issuer if of_issuer else row.subject) or ""
+    name = ((row.issuer if of_issuer else row.subject) or "").lower()
     wanted = f"cn={start}".lower()
-    parts = (part.strip().lower() for part in name.split(","))
+    parts = map(str.strip, name.split(",")) if wanted in name else ()
     return any(part == wanted if whole else part.startswith(wanted) for part in parts)
 
 

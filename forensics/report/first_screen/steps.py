@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import takewhile
 
 from forensics.commands.bindings import NEW
@@ -63,8 +64,8 @@ def _rank(step: Step) -> int:
 def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
     if not remedy:
         return None
-    said = (sentence for block in remedy if block.kind != "command" for sentence in _sentences(block.text))
-    if (keep := next(filter(_KEEPS_AWAY.search, said), None)) is not None:
+    said = (_keeping(block.text) for block in remedy if block.kind != "command")
+    if (keep := next(filter(None, said), None)) is not None:
         return Step(keep, is_command=False)
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
     is_first = at is not None and not _continues(remedy[:at])
@@ -79,6 +80,12 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
             return Step(_("{purpose}: see -v", purpose=_NUMBER.sub("", leading[-1]).rstrip(":")), is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
+
+
+@lru_cache(256)
+def _keeping(text: str) -> str | None:
+    """Return the sentence that keeps a disk from being started, where there is one; many ends have one finding."""
+    return next(filter(_KEEPS_AWAY.search, _sentences(text)), None)
 
 
 def _continues(before: Sequence[Block]) -> bool:
