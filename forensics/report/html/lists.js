@@ -5,7 +5,7 @@ const { readData, listOf } = (() => {
   const compare = new Intl.Collator(page.root.lang, { numeric: true }).compare;
 
   // Work: rows of a list on paper; ten times as many took a browser all its memory. How many there are stands below them.
-  const MOST_PRINTED = 500;
+  const MOST_PRINTED = 1000;
 
   const readData = (name) => {
     const element = document.getElementById(`d-${name}`);
