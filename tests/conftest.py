@@ -24,6 +24,11 @@ from tests.rules_read_once import rules_read_once
 from tests.stretched_once import keys_stretched_once
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Have one worker more than cores: a fifth of a worker's time is waiting for browsers and programs that it started."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_finish() -> None:
     """Leave the tests themselves out of every garbage collection, which takes half a second with twelve thousand.
 

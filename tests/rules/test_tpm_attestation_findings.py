@@ -8,10 +8,7 @@ from functools import cache
 import pytest
 
 from forensics.case_tables import CaseTables
-from forensics.engine.examples import run_examples
-from forensics.engine.lint import lint
 from forensics.engine.loader import load_packs
-from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import ROW_CLASSES
@@ -122,12 +119,8 @@ def _one(findings: list[FindingJson], rule: str) -> FindingJson:
     return finding
 
 
-def test_the_packs_are_sound_and_their_examples_come_out() -> None:
-    packs = load_packs(examples=True)
-    rules = [r for r in packs.rules if r.path.parent.name in ("tpm", "attestation")]
-    assert {r.id for r in rules} == IDS
-    assert lint(packs, rules) == []
-    assert run_examples(Packs(tuple(rules))).problems == []
+def test_the_packs_have_these_rules() -> None:
+    assert {r.id for r in load_packs().rules if r.path.parent.name in ("tpm", "attestation")} == IDS
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "chain"])
