@@ -25,7 +25,7 @@ from tests.stretched_once import keys_stretched_once
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Have one worker more than cores: a fifth of a worker's time is waiting for browsers and programs that it started."""
+    """Have one worker more than cores: a tenth of their time is waiting for browsers and programs that they started."""
     return (os.cpu_count() or 1) + 1
 
 
