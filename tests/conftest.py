@@ -24,11 +24,6 @@ from tests.rules_read_once import rules_read_once
 from tests.stretched_once import keys_stretched_once
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Have one worker more than cores: a tenth of their time is waiting for browsers and programs that they started."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_finish() -> None:
     """Leave the tests themselves out of every garbage collection, which takes half a second with twelve thousand.
 
