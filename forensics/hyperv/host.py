@@ -46,6 +46,7 @@ class Host:
         unreadable: Thumbprints of elements of its stores that cannot be read.
         reasons: Why the chain to a private key breaks, or cannot be told, by thumbprint, store and its scope.
         key_files: The computer's key files by SHA-256 of the public key: they stay when a certificate goes.
+        opening: Those that Windows opens, of which no certificate is there.
     """
 
     machine_id: int = 0
@@ -56,6 +57,7 @@ class Host:
     unreadable: frozenset[str] = frozenset()
     reasons: Mapping[tuple[str | None, str, str | None], str] = field(default_factory=dict)
     key_files: Mapping[str, str] = field(default_factory=dict)
+    opening: frozenset[str] = frozenset()
 
     def key_file(self, thumbprint: str | None, public_key_sha256: str | None) -> str | None:
         """Return the key file of a certificate that the host does not have any more."""
@@ -87,7 +89,7 @@ class Host:
         """Say in half a sentence what the host has of a certificate, whose key does not surely open there."""
         state, row = self.state(thumbprint), self.row(thumbprint)
         if self.key_file(thumbprint, public_key_sha256) is not None:
-            return sentence("it is not there any more, but a key file holds its private key")
+            return sentence("it is not there any more, but a key file with its public key is")
         if state == "unknown" and thumbprint in self.unreadable:
             return sentence("its entry in a certificate store of the host cannot be read")
         if state == "no_private_key" and row is not None and row.has_key_file is None:
@@ -117,11 +119,14 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
     reasons: dict[tuple[str | None, str, str | None], str] = {}
     coverage: list[CoverageRow] = []
     key_files: dict[str, str] = {}
+    opening: set[str] = set()
     for row in rows:
         if isinstance(row, PolicyRow):
             policies.append(row)
         elif isinstance(row, KeyChainRow):
             reasons[row.thumbprint, (row.store or "").lower(), row.store_scope] = row.reason or ""
+            if row.thumbprint is None and row.verdict == "usable" and row.key_file_path is not None:
+                opening.add(row.key_file_path)
         elif isinstance(row, KeyFileRow):
             # Of two of one key the one that Windows looks for.
             if (
@@ -145,8 +150,17 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
     }
     # A certificate that was not found may stand in the logs of a torn SOFTWARE, or beyond what an export of it holds.
     examined = Coverage(machine_id, rows=coverage).saw_store().state == "present"
-    mode = _mode(examined, policies)
-    return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons, key_files)
+    return Host(
+        machine_id,
+        name,
+        _mode(examined, policies),
+        examined,
+        ordered,
+        frozenset(unreadable),
+        reasons,
+        key_files,
+        frozenset(opening),
+    )
 
 
 def _mode(examined: bool, policies: Iterable[PolicyRow]) -> Mode:

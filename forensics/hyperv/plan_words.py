@@ -81,7 +81,14 @@ def obstacle(plan: MigrationPlan, transfer: Transfer) -> str:
             "(keymortem explain of each tells how), then export them as said above. {target} needs them.",
             target=new_host(plan),
         )
-    if transfer.key_stayed:
+    if transfer.key_stayed == "unproved":
+        return _(
+            "they were deleted there, and their key files were not, but it is not proved that Windows opens these. "
+            "keymortem recover of that disk tells whether it can write them into PFX files. If not, look for PFX files "
+            "of them, or ask the host that made them. {target} needs them.",
+            target=new_host(plan),
+        )
+    if transfer.key_stayed == "opens":
         return _(
             "they were deleted there, and their key files were not. Put them back first (finding "
             "vm-needs-missing-guardian of that disk says how), then export them as said above; or have keymortem "

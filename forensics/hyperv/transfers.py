@@ -12,6 +12,7 @@ from forensics.late_methods import dataclass
 from forensics.tables.hyperv import VmGuardianRow
 
 Purpose = Literal["start", "change"]
+KeyStayed = Literal["no", "opens", "unproved"]
 
 # The state of an encryption certificate on the host it would be taken from, the best first.
 _RANK: tuple[State, ...] = (
@@ -43,7 +44,8 @@ class Transfer:
         exportable: yes, no or unknown, as its key file on the source says.
         in_source_tpm: The source's TPM holds its key.
         recoverable: Its private key can be had from the source's disk although Windows does not open it there.
-        key_stayed: It was deleted from the source, and its key file was not.
+        key_stayed: Its key file on the source, where it was deleted itself: none is left, Windows opens it, or that is
+            not proved.
         on_target: What the target has of it.
         target_store: Store of the target in which it lies with its private key although that is the wrong one.
     """
@@ -62,7 +64,7 @@ class Transfer:
     on_target: str
     target_store: str | None
     recoverable: bool | None = None
-    key_stayed: bool = False
+    key_stayed: KeyStayed = "no"
 
     @property
     def can_be_exported(self) -> bool | None:
@@ -141,5 +143,11 @@ def _pair(wrapping: VmGuardianRow, purpose: Purpose, name: str, source: Host, ta
             on_target=target.state(thumbprint),
             target_store=there.store if there is not None and is_movable and there.verdict != "unusable" else None,
             recoverable=row.recoverable if row else None,
-            key_stayed=source.key_file(thumbprint, public_key) is not None,
+            key_stayed=_stayed(source, source.key_file(thumbprint, public_key)),
         )
+
+
+def _stayed(source: Host, key_file: str | None) -> KeyStayed:
+    if key_file is None:
+        return "no"
+    return "opens" if key_file in source.opening else "unproved"

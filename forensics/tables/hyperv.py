@@ -172,7 +172,7 @@ class VmGuardianRow(Row):
     )
     signing_public_key_sha256: str | None = column("The same of the signing certificate", None)
     encryption_key_file: str | None = column(
-        "Key file of this host that holds the private key of the encryption certificate, which is not there itself; "
+        "Key file of this host with the public key of the encryption certificate, which is not there itself; "
         "null: none was found",
         None,
     )

@@ -35,7 +35,7 @@ def test_their_keys_are_told_and_how_the_certificates_are_put_back() -> None:
     case = examined(_host().machine)
     (vm,) = case.rows("vm")
     assert vm.starts_here == "no"
-    assert vm.starts_because.endswith(": it is not there any more, but a key file holds its private key")
+    assert vm.starts_because.endswith(": it is not there any more, but a key file with its public key is")
     (row,) = case.rows("vm_guardian")
     files = {chain.key_file_path for chain in case.rows("key_chain") if (chain.container or "").startswith("guardian ")}
     assert {row.encryption_key_file, row.signing_key_file} == files
@@ -60,8 +60,16 @@ def test_key_files_that_windows_would_not_open_are_told_and_nothing_is_put_back(
 
 def test_a_plan_has_them_put_back_before_anything_is_given_up() -> None:
     plan = plan_migration(examined(_host().machine), examined(Windows("HV02", SERVER_2022).machine))
-    assert [transfer.key_stayed for transfer in plan.transfers] == [True, True]
-    assert "they were deleted there, and their key files were not" in steps(plan)[0].text
+    assert [transfer.key_stayed for transfer in plan.transfers] == ["opens", "opens"]
+    assert "they were deleted there, and their key files were not. Put them back first" in steps(plan)[0].text
+
+
+def test_a_plan_tells_nobody_to_put_back_what_windows_may_not_open() -> None:
+    source = _host(suffix="9b2f0c51-7d3e-4f60-a1b2-c3d4e5f60718")
+    plan = plan_migration(examined(source.machine), examined(Windows("HV02", SERVER_2022).machine))
+    assert [transfer.key_stayed for transfer in plan.transfers] == ["unproved", "unproved"]
+    assert "it is not proved that Windows opens these" in steps(plan)[0].text
+    assert "Put them back first" not in steps(plan)[0].text
 
 
 def test_recover_writes_their_keys_with_the_certificates_of_the_key_protector(tmp_path: Path) -> None:
