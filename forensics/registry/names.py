@@ -17,7 +17,7 @@ from forensics.registry.one_bit import is_likely_damage
 
 _CELL_UNIT = 8
 _LEFT_BY_HIVEX = bytes(_CELL_UNIT)
-"""What hivex (virt-v2v, virt-customize) leaves behind a name of whole units, of which its record counts a byte twice."""
+"""What hivex (virt-v2v, virt-customize) leaves behind a name of whole units: its record counts a byte twice."""
 _SHORTEST = 4
 _FACTORS = tuple(pow(37, power, 1 << 32) for power in range(255, -1, -1))
 """Weight of each character of a name of 256, the longest that Windows lets a key have."""
