@@ -32,6 +32,8 @@ def _row(row: SecretRow, evidence: Evidence, system: DpapiSystem) -> SecretRow:
         return row
     if not evidence.installation.hive_outcome("SYSTEM").is_there:
         return replace(row, outcome="not_examined")
+    if row.generation == "previous" and system.never_changed:
+        return replace(row, outcome="absent")
     reason = system.reason or sentence("it is not a DPAPI_SYSTEM secret of version 1 and length 44")
     message = sentence("DPAPI_SYSTEM ({generation}) does not open: {reason}", generation=row.generation, reason=reason)
     evidence.installation.problem(row.source_path, "secret_unreadable", message)

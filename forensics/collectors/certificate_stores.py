@@ -22,7 +22,7 @@ from forensics.sources.coverage import FURTHER_CERTIFICATES, OWN_CERTIFICATES
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import StoreScope
 from forensics.tables.coverage_names import CoverageArea
-from forensics.tables.outcome import Outcome, State
+from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
 
 MAX_ELEMENTS = 10_000
 """Evidence: certificates of one installation, and of one store's root or folder."""
@@ -105,7 +105,10 @@ def _elements(installation: Installation, profiles: Sequence[Profile]) -> Iterat
     for profile in profiles:
         if profile.scope != "system":
             yield from _user_hive(installation, profile)
-        if not profile.elsewhere:
+        if profile.elsewhere:
+            name, own = f"{OWN_CERTIFICATES} {profile.sid or profile.path}", f"{profile.roaming}/{_MY_FOLDER}"
+            installation.coverage.tell("folder", name, NOT_COLLECTED, own)
+        else:
             yield from _my_files(installation, with_own_data(installation, profile))
 
 

@@ -18,9 +18,9 @@ from forensics.collectors.profiles import (
     Profile,
     folder_exists,
     hive_path,
+    path_on_any_drive,
     program_data,
     system_root,
-    tree_path,
 )
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
@@ -33,7 +33,7 @@ def with_moved_data(installation: Installation, profiles: Sequence[Profile]) -> 
     """Return profiles with the folders that they use for application data, and note those that this tree has not."""
     software = RegistryView.of_machine(installation, "SOFTWARE")
     shared = software.text(SHELL_FOLDERS, "Common AppData") or ""
-    if _ROOTED.match(shared) and tree_path(installation, shared, system_root(software)) is None:
+    if _ROOTED.match(shared) and path_on_any_drive(installation, shared, system_root(software)) is None:
         installation.moved.add(program_data(installation))
     return [with_own_data(installation, profile) for profile in profiles]
 
@@ -45,7 +45,7 @@ def with_own_data(installation: Installation, profile: Profile) -> Profile:
         return profile
     view = RegistryView(installation, installation.hive_at(hive, f"NTUSER.DAT of {profile.sid or profile.path}"))
     stored = view.text(_OF_USER, "AppData") or ""
-    here = tree_path(installation, stored, system_root(RegistryView.of_machine(installation, "SOFTWARE")))
+    here = path_on_any_drive(installation, stored, system_root(RegistryView.of_machine(installation, "SOFTWARE")))
     if here is not None and folder_exists(installation, here):
         return replace(profile, roaming=here)
     if here is None and _ROOTED.match(stored):

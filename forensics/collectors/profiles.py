@@ -18,6 +18,7 @@ from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
+from forensics.sources.link_targets import collected_drives
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 SYSTEM_SID = "S-1-5-18"
@@ -131,7 +132,8 @@ def _xp_users(installation: Installation) -> str:
 def program_data(installation: Installation) -> str:
     """Return the folder of application data that all users share, by its name in the language of Windows."""
     software = RegistryView.of_machine(installation, "SOFTWARE")
-    path = tree_path(installation, software.text(SHELL_FOLDERS, "Common AppData") or "", system_root(software))
+    stored = software.text(SHELL_FOLDERS, "Common AppData") or ""
+    path = path_on_any_drive(installation, stored, system_root(software))
     if path is not None and folder_exists(installation, path):
         return path
     xp = is_xp_layout(installation)
@@ -216,7 +218,7 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         stored = software.text(key, "ProfileImagePath")
         if not is_sid(sid) or stored is None:
             continue
-        path = tree_path(installation, stored, root)
+        path = path_on_any_drive(installation, stored, root)
         yield replace(
             _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
@@ -268,6 +270,18 @@ def tree_path(installation: Installation, stored: str, system_root: str) -> str 
     if drive and drive[1].upper() == system_root[:1].upper():
         return installation.on_drive(drive[2].replace("\\", "/"))
     return None
+
+
+def path_on_any_drive(installation: Installation, stored: str, system_root: str) -> str | None:
+    """Do the same for one on another drive too, where that is among what is examined."""
+    path = tree_path(installation, stored, system_root)
+    drive = _DRIVE.fullmatch(stored.rstrip("\\/"))
+    if path is not None or drive is None:
+        return path
+    letter, inside = f"{drive[1].upper()}:", drive[2].replace("\\", "/")
+    if not installation.own_tree.complete:
+        letter = next((at for name, at in collected_drives(installation) if name == letter), "")
+    return f"{letter}/{inside}" if letter and folder_exists(installation, letter) else None
 
 
 def _built_in(installation: Installation) -> dict[str, str]:

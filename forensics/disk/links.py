@@ -19,13 +19,13 @@ class Link:
     Attributes:
         kind: A mounted volume is a junction that leads to one.
         target: Where it leads, as stored: an absolute path, or one relative to the folder of the link; of a hard link
-            another member of its archive.
+            another member of its archive; of the letter of a drive its root.
         is_windows: The target is what Windows itself goes by, and no rendering of it by another system.
         is_relative: Of such a target: it begins at the folder of the link, or at the root of its volume.
         why_not: Why it is not followed, where more can be said than that what lies there was not examined.
     """
 
-    kind: Literal["junction", "mounted volume", "symbolic link", "hard link"]
+    kind: Literal["junction", "mounted volume", "symbolic link", "hard link", "drive"]
     target: str
     is_windows: bool = False
     is_relative: bool = False
@@ -37,6 +37,8 @@ class Link:
             return sentence("the mount point of {target}", target=self.target)
         if self.kind == "junction":
             return sentence("a junction to {target}", target=self.target)
+        if self.kind == "drive":
+            return sentence("a volume of its own")
         if self.kind == "hard link":
             return sentence("a hard link to {target}", target=self.target)
         return sentence("a symbolic link to {target}", target=self.target)

@@ -69,12 +69,14 @@ class DpapiSystem:
         previous: OldVal, None when absent or not opened.
         problems: Why something that is stored did not open.
         reason: One sentence on why nothing opened at all; None when something did.
+        never_changed: OldVal opens, and holds no bytes.
     """
 
     current: SystemSecret | None = None
     previous: SystemSecret | None = None
     problems: list[FormatError] = field(default_factory=list)
     reason: str | None = None
+    never_changed: bool = False
 
 
 def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
@@ -98,11 +100,19 @@ def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
             problems.append(error)
             return None
 
-    current, previous = generation(material.current), generation(material.previous)
+    never_changed = _holds_nothing(open_secret, material.previous)
+    current, previous = generation(material.current), None if never_changed else generation(material.previous)
     reason = None
     if current is None and previous is None:
         reason = problems[0].message if problems else sentence("DPAPI_SYSTEM is stored without a value")
-    return DpapiSystem(current, previous, problems, reason)
+    return DpapiSystem(current, previous, problems, reason, never_changed)
+
+
+def _holds_nothing(open_secret: Opener, value: bytes | None) -> bool:
+    try:
+        return value is not None and value != b"" and not open_secret(value)
+    except FormatError:
+        return False
 
 
 def secret_opener(material: LsaMaterial, key: bytes) -> Opener:

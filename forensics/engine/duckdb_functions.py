@@ -41,9 +41,11 @@ WINDOWS_PATH = r"""
 CREATE OR REPLACE MACRO windows_path(of_machine, in_source) AS coalesce(
   CASE WHEN regexp_matches(in_source, '^partition [0-9]+/')
   THEN replace(regexp_replace(in_source, '^(partition [0-9]+)/', '\1:/'), '/', '\') END,
-  (SELECT coalesce(m.drive, '%SystemDrive%') || '\' || replace(ltrim(
-     CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
-     THEN substr(in_source, length(m.root) + 2) ELSE in_source END, '/'), '/', '\')
+  (SELECT CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
+     THEN coalesce(m.drive, '%SystemDrive%') || '\'
+       || replace(ltrim(substr(in_source, length(m.root) + 2), '/'), '/', '\')
+     WHEN regexp_matches(in_source, '^[A-Z]:/') THEN replace(in_source, '/', '\')
+     ELSE coalesce(m.drive, '%SystemDrive%') || '\' || replace(ltrim(in_source, '/'), '/', '\') END
    FROM (SELECT machine_id,
      CASE WHEN profile_folder IS NULL THEN drive ELSE '%USERPROFILE%' END AS drive,
      coalesce(profile_folder,

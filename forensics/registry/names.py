@@ -16,6 +16,8 @@ from forensics.late_methods import dataclass
 from forensics.registry.one_bit import is_likely_damage
 
 _CELL_UNIT = 8
+_LEFT_BY_HIVEX = bytes(_CELL_UNIT)
+"""What hivex (virt-v2v, virt-customize) leaves behind a name of whole units: its record counts a byte twice."""
 _SHORTEST = 4
 _FACTORS = tuple(pow(37, power, 1 << 32) for power in range(255, -1, -1))
 """Weight of each character of a name of 256, the longest that Windows lets a key have."""
@@ -73,7 +75,7 @@ class StoredName:
             name: :attr:`text`.
             room: Bytes that the cell has from where the name begins.
         """
-        if room - self.size >= _CELL_UNIT:
+        if room - self.size >= _CELL_UNIT and self.area[self.size : room] != _LEFT_BY_HIVEX:
             return sentence("a name of {size} bytes in a cell that has room for {room}", size=self.size, room=room)
         if name.isprintable():
             if not self.is_compressed and self.size and (self.size & 1 or max(name) < "\u0100"):

@@ -1,11 +1,14 @@
 """A tree whose links are followed: what lies behind one is found under the path by which Windows finds it.
 
+On a volume the letter of another drive is such a link too: ``D:/Users``.
+
 References:
     Microsoft Learn, Reparse Points and File Operations: at most 63 of them on one path.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +24,7 @@ MAX_LINKS = 63
 """Format: links on the way to one file, links to links among them: Windows goes over no more."""
 MAX_OF_FOLDER = 2_000
 """Work: links of one folder that are followed when it is listed."""
+_LETTER = re.compile(r"[A-Z]:", re.ASCII)
 _TOO_MANY = sentence("it leads in a circle, or over more than {max_links} links", max_links=MAX_LINKS)
 
 
@@ -57,7 +61,7 @@ class FollowingTree:
 
     def entry(self, path: str) -> Entry:
         try:
-            entry = self._tree.entry(path)
+            entry = self._entry(self._targets.own, path)
         except NotFollowed:
             parts = [part for part in path.split("/") if part]
         else:
@@ -165,6 +169,12 @@ class FollowingTree:
             return item.handle.ground, item.handle.entry
         return self._targets.own, item if item.path else ""
 
+    def _entry(self, ground: Ground, path: str) -> Entry:
+        letter = path.partition("/")[0]
+        if ground is self._targets.own and self.complete and _LETTER.fullmatch(letter):
+            raise NotFollowed(letter, Link("drive", f"{letter}\\", is_windows=True))
+        return ground.tree.entry(path)
+
     def _reach(self, ground: Ground, path: str) -> _Behind:
         """Go to a path over whatever links lie on the way.
 
@@ -176,7 +186,7 @@ class FollowingTree:
         first: tuple[str, Link] | None = None
         for _ in range(MAX_LINKS + 1):
             try:
-                entry = ground.tree.entry(path)
+                entry = self._entry(ground, path)
             except NotFollowed as stop:
                 link, at = stop.link, stop.path
             else:

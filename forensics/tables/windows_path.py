@@ -18,6 +18,9 @@ _ASIDE = re.compile(
 _OTHER_VOLUME = re.compile(r"partition [0-9]+(?=/)")
 """What a path begins with that lies on another volume of the disk, whose letter is not known."""
 
+_OTHER_DRIVE = re.compile(r"[A-Z]:/")
+"""What a path begins with that Windows finds on another drive of the disk."""
+
 
 def is_moved_aside(folder: str) -> bool:
     """Tell whether a folder, by its path, is one into which Setup puts a whole Windows that is not in use."""
@@ -37,6 +40,8 @@ def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
         return f"{other[0]}:" + path[other.end() :].replace("/", "\\")
     if root and path.lower().startswith(f"{root.lower()}/"):
         path = path[len(root) + 1 :]
+    elif _OTHER_DRIVE.match(path) is not None:
+        return path.replace("/", "\\")
     return f"{drive or UNKNOWN_DRIVE}\\" + path.lstrip("/").replace("/", "\\")
 
 

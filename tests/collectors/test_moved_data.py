@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from forensics.collectors.certificate_stores import collect_elements
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.moved_data import with_moved_data
 from forensics.collectors.profiles import SHELL_FOLDERS, collect_profiles
+from forensics.registry.hives import open_hive
+from forensics.sources.installation import Installation
 from testdata.builder.regf import HiveWriter
 from testdata.builder.seeded import Seeded
 from tests.collectors.virtual import CNG_KEYS, MACHINE_KEYS, USER_SID, add_profile, installation, software_hive
+from tests.memory_tree import MemoryTree
 
 EXPLORER = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer"
 ROAMING = "Users/anna/AppData/Roaming"
@@ -62,3 +66,18 @@ def test_data_where_windows_makes_them() -> None:
     found = folders(software, anna)
     assert found[f"{ROAMING}/Microsoft/Crypto/Keys"] == "absent"
     assert (found[MACHINE_KEYS], found[CNG_KEYS]) == ("present", "absent")
+
+
+def test_a_profile_on_another_drive() -> None:
+    """In a collection a folder stands for the drive; where there is none, its certificates are told as not seen."""
+    mine = f"Users/anna/AppData/Roaming/Microsoft/SystemCertificates/My/Certificates/{'A' * 40}"
+    software = software_hive()
+    add_profile(software, USER_SID, "D:\\Users\\anna")
+    folder = f"My certificates of {USER_SID}"
+    hives = {"C/Windows/System32/config/SOFTWARE": software.build()}
+    for files, state in (({f"D/{mine}": b"x"}, "present"), ({f"E/{mine}": b"x"}, "not_examined")):
+        tree = MemoryTree({**hives, **files}, complete=False)
+        examined = Installation(1, "memory", tree, "C/Windows", "C", open_hive)
+        found = [element.name for element in collect_elements(examined, collect_profiles(examined))]
+        assert found == (["A" * 40] if state == "present" else [])
+        assert [row.outcome for row in examined.coverage.rows if row.name == folder] == [state]

@@ -134,6 +134,16 @@ def test_a_secret_that_is_no_dpapi_system(payload: bytes) -> None:
     assert system.reason
 
 
+def test_an_earlier_secret_of_no_bytes() -> None:
+    material, _ = vista()
+    store = lsa.LsaStore.seeded("lsa tests")
+    value = lsa.encrypt_secret("never changed", store.lsa_key_guid, store.lsa_key, b"")
+    system = unlock_dpapi_system(replace(material, previous=value))
+    assert system.current is not None
+    assert (system.previous, system.problems, system.never_changed) == (None, [], True)
+    assert not unlock_dpapi_system(material).never_changed
+
+
 @settings(max_examples=60, deadline=None)
 @given(noise=st.binary(max_size=200), cut=st.integers(0, 124))
 def test_noise_opens_nothing_and_raises_nothing(noise: bytes, cut: int) -> None:

@@ -130,6 +130,16 @@ def test_an_entry_of_another_volume_is_opened_there() -> None:
     assert ("l/gone", "link_not_followed") in told
 
 
+def test_the_letter_of_another_drive_leads_to_it() -> None:
+    examined = installation({"a": b"a"}, {}, LinkedTree({"x/key": b"on D", "up": None}, {"x/l": relative("..\\up")}))
+    assert examined.read("D:/x/key").data == b"on D"
+    assert examined.listing("D:/x").outcome == Outcome("present", "read in partition 2/x: D: is a volume of its own")
+    assert examined.really("D:/x/l") == "partition 2/up"
+    assert sorted(names(examined, "D:")) == ["up", "x"]
+    assert (examined.listing("E:/x").outcome.state, examined.read("E:/x/key").outcome.state) == ("not_examined",) * 2
+    assert examined.listing("D:/y").outcome == ABSENT
+
+
 def test_a_link_back_to_the_drive_of_windows() -> None:
     data = LinkedTree({}, {"back": to("c:\\keys")})
     examined = installation({"keys/a": b"a"}, {"l": to("D:\\back")}, data)

@@ -40,6 +40,9 @@ PATHS = [
     (12, f"Windows.older/{KEYS}", f"C:{ON_WINDOWS}"),
     # A folder that merely begins like the drive's is another one.
     (2, f"Clients/{KEYS}", f"C:\\Clients{ON_WINDOWS}"),
+    # Another drive, found by its letter; in a collection it may be a folder of that name.
+    (1, f"D:/{KEYS}", f"D:{ON_WINDOWS}"),
+    (3, f"D:/{KEYS}", f"D:{ON_WINDOWS}"),
     # No machine, as in the examples of rules.
     (99, KEYS, f"C:{ON_WINDOWS}"),
     (0, KEYS, f"C:{ON_WINDOWS}"),
