@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
@@ -28,22 +27,6 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "smb": ("smb", "SmbServer"),
 }
 SCHEMES = tuple(_KINDS)
-_TALKATIVE = (
-    "adlfs",
-    "aiobotocore",
-    "asyncssh",
-    "azure",
-    "botocore",
-    "fsspec",
-    "gcsfs",
-    "google",
-    "msal",
-    "s3fs",
-    "smbprotocol",
-)
-"""Whose warnings and tracebacks Python would print where the program that runs has asked for no log."""
-for _name in _TALKATIVE:
-    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 def connect(scheme: str, host: str, signed: Mapping[str, str]) -> Server:
