@@ -42,7 +42,7 @@ def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pv
             hashes[user.lower()] = b""
         if len(hashes[user.lower()]) != 16:
             # From None: the hash itself must not travel in the exception.
-            raise ValueError(f"the NT hash of {user} is not 32 hexadecimal digits") from None
+            raise ValueError(sentence("the NT hash of {user} is not 32 hexadecimal digits", user=user)) from None
     return UserSecrets(
         passwords={user.lower(): password for user, password in passwords.items()},
         nt_hashes=hashes,

@@ -61,6 +61,9 @@ def explain(
 
     Of several machines, --machine chooses one: what is said of others of the same key is left out.
 
+    Exit codes: 0 nothing is wrong with it, 1 something is, or for an error not all could be examined, 2 wrong usage, or
+    nothing here is called so, 3 nothing could be examined, or not one key judged, 4 rule pack invalid.
+
     \b
     Example:
       keymortem explain disk.vhdx 3F2A9C

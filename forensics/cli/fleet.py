@@ -137,8 +137,8 @@ def retry(ctx: click.Context, /, dataset: Path, scheduler: str | None, jobs: int
 def status(ctx: click.Context, /, dataset: Path, form: str) -> None:
     """Tell how many inputs were examined, why others failed, which rules were not asked, and what is out of date.
 
-    It may be asked while a run is going on. Exit codes: 0 all was examined, 1 something was not, 2 no dataset, 3 a rule
-    was not asked to its end.
+    It may be asked while a run is going on. Exit codes: 0 all was examined, 1 something was not, or is out of date,
+    2 no dataset, 3 a rule was not asked to its end.
 
     \b
     Example:

@@ -60,7 +60,7 @@ def report(
     examine has; csv and parquet are folders then.
 
     Exit codes: 0 all examined and nothing found, 1 findings, or not all could be examined, 2 wrong usage, 3 nothing was
-    examined, or a rule was not asked to its end.
+    examined, or a rule was not asked to its end, 5 the report could not be written.
 
     \b
     Example:

@@ -66,7 +66,7 @@ def in_language(command: click.Command) -> click.Command:
         command: The command; groups have their commands put into the language as well.
     """
     spoken = copy.copy(command)
-    spoken.params = [*map(_option, command.params), _option(_lang_option())]
+    spoken.params = [*map(_parameter, command.params), _parameter(_lang_option())]
     spoken.help = "\n\n".join(map(_paragraph, paragraphs(command.help or "")))
     spoken.short_help = _(command.short_help) if command.short_help else None
     if spoken_language() == "ja":
@@ -80,11 +80,21 @@ def _lang_option() -> click.Option:
     return click.Option(["--lang"], type=click.Choice(LANGUAGES), expose_value=False, help=_HELP)
 
 
-def _option(parameter: click.Parameter) -> click.Parameter:
-    if not isinstance(parameter, click.Option) or not parameter.help:
-        return parameter
+def _parameter(parameter: click.Parameter) -> click.Parameter:
     spoken = copy.copy(parameter)
-    spoken.help = _(parameter.help)
+    if isinstance(spoken, click.Option) and spoken.help:
+        spoken.help = _(spoken.help)
+    if isinstance(spoken.type, click.Path):
+        # It was named in the language that was spoken when it was made.
+        spoken.type = copy.copy(spoken.type)
+        name = (
+            "path"
+            if spoken.type.file_okay == spoken.type.dir_okay
+            else "file"
+            if spoken.type.file_okay
+            else "directory"
+        )
+        spoken.type.name = gettext.gettext(name)
     return spoken
 
 

@@ -9,7 +9,7 @@ import click
 import forensics
 from forensics.cli.messages import FOUND, invalid_pack_told
 from forensics.cli.options import debug_option, rules_option
-from forensics.cli.output import refusals_told
+from forensics.cli.output import emit, refusals_told
 from forensics.language import _, said_by, told
 
 _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(exists=True, path_type=Path))
@@ -40,7 +40,7 @@ def list_rules(rules: tuple[Path, ...], markdown: bool) -> None:
     """
     with invalid_pack_told():
         found = forensics.list_rules(rules)
-    click.echo(forensics.render(found, "markdown" if markdown else "text"), nl=False)
+    emit(found, "markdown" if markdown else "text")
 
 
 def _rule_ids(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
@@ -66,7 +66,7 @@ def show(rule_id: str, rules: tuple[Path, ...]) -> None:
         raise click.UsageError(
             _("there is no rule '{rule_id}'; keymortem rules list names them all", rule_id=rule_id)
         ) from None
-    click.echo(forensics.render(rule), nl=False)
+    emit(rule)
 
 
 @rules_group.command("commands", short_help="What the texts of rules can ask to be typed.")
@@ -79,7 +79,7 @@ def list_commands(markdown: bool) -> None:
     Example:
       keymortem rules commands
     """
-    click.echo(forensics.render(forensics.list_commands(), "markdown" if markdown else "text"), nl=False)
+    emit(forensics.list_commands(), "markdown" if markdown else "text")
 
 
 @rules_group.command("lint", short_help="Are the rules valid, and could they mislead?")
@@ -97,7 +97,7 @@ def lint_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
     """
     with invalid_pack_told():
         result = forensics.lint_rules(folders)
-    click.echo(forensics.render(result), nl=False)
+    emit(result)
     ctx.exit(FOUND if result.problems else 0)
 
 
@@ -116,7 +116,7 @@ def test_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
     """
     with invalid_pack_told():
         result = forensics.test_rules(folders)
-    click.echo(forensics.render(result), nl=False)
+    emit(result)
     ctx.exit(FOUND if result.problems else 0)
 
 
@@ -135,4 +135,4 @@ def new_rule(path: Path) -> None:
             files = forensics.new_rule(path)
     except ValueError as error:
         raise click.UsageError(told(said_by(error))) from error
-    click.echo(forensics.render(files), nl=False)
+    emit(files)

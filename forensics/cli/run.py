@@ -17,6 +17,19 @@ from forensics.cli.progress import shown
 from forensics.language import _, said_by, told
 
 T = TypeVar("T")
+_OF_SERVERS = (
+    "adlfs",
+    "aiobotocore",
+    "asyncssh",
+    "azure",
+    "botocore",
+    "fsspec",
+    "gcsfs",
+    "google",
+    "s3fs",
+    "smbprotocol",
+)
+"""Libraries that ask servers, and warn of each answer that is none."""
 
 
 def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
@@ -113,10 +126,10 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any], sour
 
 
 def _quieten_libraries() -> None:
-    """What libraries say of broken evidence is in table problem already; stderr is for the user."""
+    """What libraries say of broken evidence and of servers is told in our words already; stderr is for the user."""
     import logging
     import warnings
 
     warnings.simplefilter("ignore")
-    for library in ("dissect", "impacket"):
+    for library in ("dissect", "impacket", *_OF_SERVERS):
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)

@@ -1,7 +1,7 @@
 """Measures what ``examine`` asks of a server on which the disk of the benchmark lies.
 
-    python -m tests.benchmarks.build_disk CACHE --used 40
-    python -m tests.benchmarks.remote CACHE/disk-40.vhdx
+    python -m tests.benchmarks.build_disk CACHE --used 40 --without-log
+    python -m tests.benchmarks.remote CACHE/disk-40-without-log.vhdx
 
 serves the disk on this machine, has it examined there and where it lies, holds that both say the same, and prints
 requests, bytes and seconds; with ``--latency`` each request waits as long as it would on the way to a cloud.

@@ -101,10 +101,11 @@ def test_a_missing_permission_is_told_before_anything_is_examined(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk is always full here")
-def test_a_full_standard_output_is_told(saved: Path) -> None:
+@pytest.mark.parametrize("command", ["examine SAVED --format json", "rules list", "tables"])
+def test_a_full_standard_output_is_told(command: str, saved: Path) -> None:
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "forensics", "examine", saved, "--format", "json"],
+            [sys.executable, "-m", "forensics", *command.replace("SAVED", str(saved)).split()],
             stdout=full,
             stderr=subprocess.PIPE,
             cwd=PROJECT,

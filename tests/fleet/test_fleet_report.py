@@ -345,6 +345,19 @@ def test_pages_of_disks_stand_beside_the_page(keys: dict[str, str], tmp_path: Pa
     found.write_pages(tmp_path / "fleet.html", overwrite=True)
 
 
+def test_pages_are_in_the_language_that_is_spoken(tmp_path: Path) -> None:
+    dataset = made(tmp_path / "fleet")
+    sample = examined("sample")
+    key = add(dataset, "vm/sample.vhdx", sample)
+    with forensics.speaking("ja"):
+        folder = forensics.fleet_report(dataset.path).write_pages(tmp_path / "fleet.html")
+    words = data_of((tmp_path / "fleet.html").read_text(encoding="utf-8"))["words"]
+    assert {"サーバー", "TPM で保護されたキー 1 個"} <= set(words)
+    page = (folder / f"{key}.html").read_text(encoding="utf-8")
+    assert "Windows が Sysprep で一般化され、それ以前のキーが使用できません" in page
+    assert "Sysprep generalized this Windows" not in page
+
+
 def test_nothing_is_written_into_a_dataset_nor_over_an_input(tmp_path: Path) -> None:
     dataset: Dataset = made(tmp_path / "fleet")
     disk = tmp_path / "a.vhdx"

@@ -12,8 +12,13 @@ from typing import Any
 from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import Status
+from forensics.language import sentence
 
 _HOSTS = (".blob.core.windows.net", ".dfs.core.windows.net")
+_NO_ACCOUNT = sentence(
+    "no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME or AZURE_STORAGE_CONNECTION_STRING, or name "
+    "abfs://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH"
+)
 
 
 class AzureServer:
@@ -29,7 +34,10 @@ class AzureServer:
         self._container, _, server = host.partition("@")
         account = next((server.removesuffix(end) for end in _HOSTS if server.lower().endswith(end)), server)
         said = {"account_name": account} if account else {}
-        self._files = files_of("abfs", use_listings_cache=False, **said)
+        try:
+            self._files = files_of("abfs", use_listings_cache=False, **said)
+        except ValueError:
+            raise RemoteError(_NO_ACCOUNT) from None
 
     def status(self, path: str) -> Status | None:
         return _status(self._files.info(f"{self._container}/{path}", refresh=True))

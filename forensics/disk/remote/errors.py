@@ -9,6 +9,8 @@ from forensics.language import sentence
 from forensics.late_methods import dataclass
 
 _REFUSED, _GONE, _CHANGED, _BUSY = (401, 403), (404, 410), (412, 416), (408, 425, 429)
+_NOT_LET_IN = ("Authentication", "Credential", "KeyImport", "Logon", "PermissionDenied")
+"""In the names of errors that libraries raise where a server knows nobody by what it is told."""
 _MAX_CAUSES = 8
 """Work: errors behind an error that are asked for the server's answer."""
 
@@ -72,7 +74,7 @@ def why(error: BaseException) -> Reason:
     name = type(error).__name__
     if isinstance(error, TimeoutError):
         return Reason(sentence("the server does not answer in time"), is_passing=True)
-    if "Credential" in name or "KeyImport" in name or "PermissionDenied" in name:
+    if any(word in name for word in _NOT_LET_IN):
         return Reason(REFUSED)
     if "HostKey" in name:
         return Reason(

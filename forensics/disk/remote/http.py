@@ -112,6 +112,8 @@ class HttpServer:
             if answer.status >= 400 and answer.status != 416:
                 if answer.status in (404, 410):
                     raise FileNotFoundError(2, GONE)
+                if answer.status == 403 and answer.url.path.endswith("/"):
+                    raise RemoteError(_LISTS_NOTHING)
                 answer.raise_for_status()
             if url.scheme == "https" and answer.url.scheme != "https":
                 raise RemoteError(

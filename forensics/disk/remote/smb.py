@@ -6,8 +6,12 @@ References:
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from typing import Any
 
 from forensics.disk.remote.backends import exactly, files_of
@@ -32,6 +36,7 @@ class SmbServer:
         name, _, port = server.partition(":") if server.count(":") == 1 else (server, "", "")
         said: dict[str, Any] = {"username": user} if user else {}
         said |= {"port": int(port)} if port.isdecimal() else {}
+        _import_smbclient()
         self._files = files_of("smb", host=name, timeout=CONNECT_LIMIT, **said)
         self._open: dict[str, Any] = {}
 
@@ -66,6 +71,21 @@ class SmbServer:
         if now is None or now.version != status.version:
             raise RemoteError(CHANGED)
         return exactly(bytes(data), start, end)
+
+
+def _import_smbclient() -> None:
+    """Import smbprotocol's package of that name.
+
+    Python looks beside the command that runs first, and there pip puts ``smbclient.py``, a program of impacket.
+    """
+    if "smbclient" in sys.modules:
+        return
+    places = [place for place in sys.path if not os.path.isfile(os.path.join(place, "smbclient.py"))]
+    found = PathFinder.find_spec("smbclient", places)
+    if found is None or found.loader is None:
+        raise ImportError("smbclient")
+    sys.modules["smbclient"] = module = module_from_spec(found)
+    found.loader.exec_module(module)
 
 
 def _status(path: str, said: Mapping[str, Any]) -> Status:

@@ -176,7 +176,7 @@ class Chosen:
     def sentences(self) -> list[str]:
         """Return of what texts in the rows were made, each as table sentence has it."""
         texts = " UNION ALL ".join(
-            f"SELECT unnest({column}) FROM told" for column in ("roles", "blockers", "not_examined")
+            f"SELECT unnest({column}) FROM told" for column in ("roles", "down", "blockers", "not_examined")
         )
         query = f"SELECT DISTINCT json FROM main.sentence WHERE json_extract_string(json, '$[0]') IN ({texts})"
         return [json for (json,) in self._connection.execute(query).fetchall()]

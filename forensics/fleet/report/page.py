@@ -162,7 +162,7 @@ def _cells(row: dict[str, Any], known: _Words, page_of: Link) -> list[Any]:
         known(words.source(row)),
         known(row["machine"]),
         known.each([told(role) for role in row["roles"]]),
-        [len(row["down"]), *known.each(row["down"])],
+        [len(row["down"]), *known.each(list(map(told, row["down"])))],
         _number(row["dead"]),
         _number(row["missed"]),
         _number(row["savable"]),
@@ -189,7 +189,7 @@ def _plain(row: dict[str, Any]) -> list[str]:
     """Return the cells of a row of the table without script."""
     ends = f"{day(row['next_end'])} {row['next_end_of'] or ''}" if row["next_end"] else "–"
     counts = ["–" if row[name] is None else str(row[name]) for name in ("dead", "savable")]
-    down = f"{len(row['down'])}: {', '.join(row['down'][:MOST_OF_A_LIST])}" if row["down"] else "0"
+    down = f"{len(row['down'])}: {', '.join(map(told, row['down'][:MOST_OF_A_LIST]))}" if row["down"] else "0"
     return [
         _(words.STATES.get(row["state"], row["state"])),
         words.source(row),

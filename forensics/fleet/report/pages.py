@@ -6,8 +6,10 @@ from pathlib import Path
 
 from forensics.fleet.report.page import render_page
 from forensics.fleet.report.report import FleetReport
+from forensics.language import spoken_language
 from forensics.outputs import check_file, new_file
-from forensics.report.html.page import render_html
+from forensics.rendering import render
+from forensics.rule_packs import translate_findings
 
 _WITH_PAGE = ("examined", "older_state", "not_examined")
 
@@ -24,11 +26,14 @@ def write_pages(report: FleetReport, target: Path, overwrite: bool) -> Path:
     keys = [row["disk"] for row in report.rows() if row["state"] in _WITH_PAGE]
     for key in dict.fromkeys(keys):
         with report.fleet.reading():
-            told = render_html(report.fleet.case(key))
+            case = report.fleet.case(key)
+        if (language := spoken_language()) != "en":
+            translate_findings(case, language)
+        told = render(case, "html")
         with new_file(folder / f"{key}.html", evidence, overwrite) as file:
             file.write_text(told, encoding="utf-8")
     known = set(keys)
-    with report.fleet.reading():
+    with report.telling():
         page = render_page(report, lambda disk: f"{folder.name}/{disk}.html" if disk in known else None)
     with new_file(target, evidence, overwrite) as file:
         file.write_text(page, encoding="utf-8")

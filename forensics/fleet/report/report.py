@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from forensics.fleet.across_rows import was_asked
 from forensics.fleet.fleet import Fleet, open_fleet
 from forensics.fleet.report.chosen import Chosen, Filters
 from forensics.fleet.report.groups import Accounts, Blocked, Cause, Ends, Failed, Groups, KeyOfSeveral, Month, Shared
-from forensics.language import Sentence, speaking, spoken_language
+from forensics.language import speaking, spoken_language
 from forensics.report.result import Result
 from forensics.tables.sentences import sentences_from_json
 
@@ -167,13 +168,17 @@ class FleetReport(Result):
     def _render(self, format: str, width: int | None) -> str:
         if format not in ("text", "html", "csv", "json"):
             raise ValueError("an xlsx file is no text: write it to a file")
-        language = spoken_language()
-        with self.fleet.reading(), speaking(language, self._sentences() if language != "en" else None):
+        with self.telling():
             return self._text(format, width)
 
-    def _sentences(self) -> dict[str, Sentence]:
-        """Return the texts in its rows that can be told in another language, by what they are in English."""
-        return sentences_from_json(self._chosen.sentences())
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Have the texts in its rows told in the language that is spoken, and nothing replaced meanwhile."""
+        language = spoken_language()
+        with self.fleet.reading():
+            sentences = None if language == "en" else sentences_from_json(self._chosen.sentences())
+            with speaking(language, sentences):
+                yield
 
     def _text(self, format: str, width: int | None) -> str:
         if format == "text":

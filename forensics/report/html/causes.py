@@ -185,7 +185,9 @@ class Causes:
         )
 
     def _subject(self, machine_id: int, name: str, identity: str) -> SubjectView:
-        return SubjectView(name, "" if name == identity else identity, self.chains.anchor_of(machine_id, identity))
+        return SubjectView(
+            told(name), "" if name == identity else identity, self.chains.anchor_of(machine_id, identity)
+        )
 
     def _weight(self, chain: KeyChainRow) -> str:
         """Return how bad it is that a key is dead: nobody misses that of what was replaced or has ended."""

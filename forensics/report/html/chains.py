@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
-from forensics.language import _, message, told
+from forensics.language import _, joined, message, sentence, told
 from forensics.late_methods import dataclass
 from forensics.report.ending import when
 from forensics.report.explain import Link, links_of
@@ -230,7 +230,7 @@ class ChainViews:
         return ChainView(
             anchor=f"c{number}",
             group=group_of(chain),
-            label=label(chain),
+            label=told(label(chain)),
             store=self.store(chain),
             validity=self.validity(chain),
             is_expired=self.is_expired(chain),
@@ -275,14 +275,15 @@ class ChainViews:
         else:
             value = self._word(claim.value)
         state = "broken" if broken else _state(claim.value)
-        detail = ", ".join(filter(None, (claim.detail, provider.detail, provider.value)))
+        detail = joined(filter(None, (claim.detail, provider.detail, provider.value)), ", ")
         return self._made("claim", value, state, detail, claim.read_from or provider.read_from)
 
     def _blob(self, chain: KeyChainRow, key_file: Row | None) -> LinkView:
         if chain.master_key_guid:
             flags = getattr(key_file, "blob_flags", None)
-            detail = _("names master key {guid}", guid=chain.master_key_guid)
-            detail += f", flags {flags:#x}" if flags is not None else ""
+            said = [sentence("names master key {guid}", guid=chain.master_key_guid)]
+            said += [sentence("flags {flags}", flags=f"{flags:#x}")] if flags is not None else []
+            detail = joined(said, ", ")
             return self._made("blob", _("there"), "good", detail, key_file)
         none = chain.key_file == "not_applicable" or chain.private_key == "sealed_tpm"
         value = _("none on a disk") if none else _("not examined")

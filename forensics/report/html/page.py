@@ -30,6 +30,7 @@ from forensics.report.html.tables import Tables
 from forensics.report.html.times import time_view
 from forensics.report.html.verdict import figures, next_to_end, sentences
 from forensics.report.profiles import has_profiles
+from forensics.report.rule_words import told_condition
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.unanswered import unanswered_line
@@ -138,7 +139,7 @@ def fill_page(
         "form-action 'none'"
     )
     page = _environment().get_template(template)
-    words = {"t": _, "told": told, "listed": listed, "language": spoken_language()}
+    words = {"t": _, "told": told, "told_condition": told_condition, "listed": listed, "language": spoken_language()}
     return page.render(**words, style=Markup(style), script=Markup(script), policy=policy, **values)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,7 +22,7 @@ from tests.disk.remote import servers
 from tests.disk.remote.servers import Running
 from tests.disk.remote.web_server import web_server
 from tests.examined import AS_OF
-from tests.paths import IMAGES
+from tests.paths import IMAGES, PROJECT
 
 pytest.importorskip("fsspec", reason="needs fsspec (pip: keymortem[remote])")
 
@@ -145,3 +147,34 @@ def test_a_server_of_ssh_that_is_not_known_is_not_trusted(
         "which server this is"
     )
     assert os.environ["HOME"] == str(home)
+
+
+def test_a_program_beside_the_command_is_not_taken_for_a_module_of_its_name(
+    files: dict[str, bytes], tmp_path: Path
+) -> None:
+    """pip puts smbclient.py of impacket where it puts keymortem, and Python looks there first."""
+    (tmp_path / "share").mkdir()
+    (tmp_path / "smbclient.py").write_text("raise SystemExit('the program was started')")
+    command = tmp_path / "keymortem"
+    command.write_text("from forensics.cli.main import main\n\nmain()\n")
+    with servers.smb(files, tmp_path / "share") as share:
+        done = subprocess.run(
+            [sys.executable, str(command), "examine", f"{share.url}/chain-2.avhdx"],
+            env={**os.environ, "FSSPEC_SMB_PASSWORD": "secret", "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == ""
+    assert "Examined 1 of 1" in done.stdout
+
+
+def test_whom_a_share_does_not_know_is_told_to_look_at_the_credentials(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with servers.smb(files, tmp_path) as share:
+        from fsspec.config import conf
+
+        monkeypatch.setitem(conf, "smb", {"password": "wrong"})
+        with pytest.raises(forensics.SourceError, match="the server refuses to let it be read: check the credentials"):
+            forensics.examine(f"{share.url}/chain.vhdx")

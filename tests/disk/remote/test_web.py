@@ -134,8 +134,11 @@ def test_a_disk_that_changes_is_never_judged_by_a_guess(disk: bytes, after: int)
     assert case.is_incomplete or case.is_empty
 
 
-def test_a_parent_on_a_server_that_lists_nothing_is_found_when_both_are_named(disk: bytes, child: bytes) -> None:
-    with web_server({"chain.vhdx": disk, "chain-1.avhdx": child}, lists=False) as server:
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_parent_on_a_server_that_lists_nothing_is_found_when_both_are_named(
+    disk: bytes, child: bytes, status: int
+) -> None:
+    with web_server({"chain.vhdx": disk, "chain-1.avhdx": child}, lists=False, unlisted=status) as server:
         urls = [f"{server.url}/chain-1.avhdx", f"{server.url}/chain.vhdx"]
         with pytest.raises(forensics.SourceError) as caught:
             forensics.examine(urls[0], as_of=AS_OF)
@@ -220,6 +223,20 @@ def test_a_url_is_written_as_it_was_named() -> None:
 def test_an_unknown_kind_of_url_is_refused() -> None:
     with pytest.raises(forensics.SourceError, match=r"gopher:// is none of the kinds of URLs that are read: s3, az"):
         forensics.examine("gopher://host/disk.vhdx")
+
+
+def test_a_container_of_nobody_is_told_with_how_an_account_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("adlfs", reason="needs adlfs (pip: keymortem[remote])")
+    for name in ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_CONNECTION_STRING"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(forensics.SourceError, match=r"no storage account is named: set AZURE_STORAGE_ACCOUNT_NAME"):
+        forensics.examine("az://evidence/disk.vhdx")
+
+
+def test_what_libraries_say_of_a_server_is_not_printed() -> None:
+    assert CliRunner().invoke(cli, ["examine", "gopher://host/disk.vhdx"]).exit_code == 3
+    for name in ("azure.identity", "gcsfs.retry"):
+        assert not logging.getLogger(name).isEnabledFor(logging.CRITICAL)
 
 
 def test_without_the_extra_the_next_step_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

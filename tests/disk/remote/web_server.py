@@ -32,6 +32,7 @@ class WebServer:
         behaviour: ``ranges``, ``ignores`` ranges, sends ``others`` or too ``short`` ones, ``encoded``, or with no
             validator (``untold``), is ``busy``, never answers (``hangs``), or wants a ``signed`` URL.
         lists: It lists its folders.
+        unlisted: What it answers where it does not; nginx says 403.
         busy: How many requests it answers with 503 first.
         before: Called with the number of each request.
         requests: Of files.
@@ -42,6 +43,7 @@ class WebServer:
     files: dict[str, Content]
     behaviour: str = "ranges"
     lists: bool = True
+    unlisted: int = 404
     busy: int = 0
     before: Callable[[int], None] = lambda number: None
     requests: list[tuple[str, int, int]] = field(default_factory=list)
@@ -89,7 +91,7 @@ def answer(request: BaseHTTPRequestHandler, state: WebServer) -> None:
         rest = [name.removeprefix(above) for name in state.files if name.startswith(above)]
         below = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in rest})
         if not below or not state.lists:
-            return _send(request, 404, b"")
+            return _send(request, state.unlisted if below else 404, b"")
         if path and not path.endswith("/"):
             return _send(request, 301, b"", {"Location": f"{url.path}/"})
         page = "<html><pre><a href='../'>../</a>\n" + "".join(f'<a href="{name}">{name}</a>\n' for name in below)

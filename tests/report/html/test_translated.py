@@ -10,6 +10,7 @@ from pathlib import Path
 import lxml.html
 import pytest
 
+import forensics
 import forensics.report.html.chains as chains
 import forensics.report.html.page as page
 import forensics.report.html.tables as tables
@@ -22,6 +23,7 @@ from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
+from tests.examined import examined
 from tests.hand_made import NOW_GUID, OLD_GUID, case, chain, dead_chain
 from tests.language.messages import counted, messages
 from tests.language.translations import translated
@@ -160,15 +162,24 @@ def test_a_reason_stands_alone_as_each_language_has_it() -> None:
 
 
 def test_page_in_japanese_holds_no_english_of_its_own() -> None:
-    parsed = lxml.html.document_fromstring(
-        render(case(chain(verdict="unknown", private_key="sealed_tpm")), "html", language="ja")
-    )
+    made = case(chain(verdict="unknown", private_key="sealed_tpm"))
+    assert "WEB01 の秘密キー 3 個のうち 1 個を Windows は開けません" in page_without_english(made).xpath("string(//h1)")
+
+
+def test_page_of_a_disk_in_japanese_holds_no_english_of_its_own() -> None:
+    sample = examined("sample")
+    forensics.translate_findings(sample, "ja")
+    page_without_english(sample)
+
+
+def page_without_english(told_case: forensics.Case) -> lxml.html.HtmlElement:
+    """Hold that no text of the page of a case is English, and return the page."""
+    parsed = lxml.html.document_fromstring(render(told_case, "html", language="ja"))
     for element in parsed.xpath("//script | //style | //code | //pre | //title | //*[@class='problems']"):
         element.drop_tree()
     texts = [" ".join(str(text).split()) for text in parsed.xpath("//body//text() | //@aria-label | //@title")]
     known = re.compile(
-        r"Windows Server 2019 Standard|Microsoft Enhanced Cryptographic Provider|Windows/"
-        r"|key spec|flags|exportable|SHA-256"
+        r"Windows Server 2019 Standard|Microsoft Enhanced Cryptographic Provider|Windows/|Remote Desktop|keymortem \w+"
     )
     assert [text for text in texts if ENGLISH.search(text) and not known.search(text)] == []
-    assert "WEB01 の秘密キー 3 個のうち 1 個を Windows は開けません" in parsed.xpath("string(//h1)")
+    return parsed
