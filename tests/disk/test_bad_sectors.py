@@ -12,6 +12,7 @@ import forensics
 from forensics.disk.readable_bytes import readable_bytes
 from forensics.disk.vhdx.reader import open_vhdx
 from testdata.builder.vhdx import write_dynamic
+from testdata.forms.table import FORMS
 from tests.bad_sectors import bad_sectors
 from tests.damaged_volume import packed_volume
 from tests.disk.vhdx_disks import BAT, HEADERS, MIB, REGION_TABLES, assert_reads_like, at, content, patch
@@ -111,3 +112,14 @@ def test_blocks_that_the_bat_lost_are_told(tmp_path: Path) -> None:
         assert [(problem.kind, f"{MIB} bytes" in problem.message) for problem in stream.problems] == [
             ("unclaimed", True)
         ]
+
+
+@pytest.mark.usefixtures("rows_alone")
+def test_a_dynamic_vhd_is_read_by_the_copy_of_a_footer_that_cannot_be_read(tmp_path: Path) -> None:
+    path = FORMS["VHD dynamic (Disk2vhd, Xen)"].make(tmp_path)
+    end = path.stat().st_size
+    whole = verdicts(forensics.examine(path))
+    with bad_sectors(path, end - 512, end):
+        case = forensics.examine(path)
+    assert verdicts(case) == whole
+    assert [row.kind for row in case.rows("problem")] == ["not_obtained"]
