@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 12
 """Display: findings, and sources that were not examined, that the summary lists."""
-_IN_PART = ("encrypted", "missing_part")
+_IN_PART = ("encrypted", "missing_part", "log_not_replayed", "unclaimed")
 """Kinds of problems with which a part of the evidence stays closed though the rest of it was examined."""
 
 
@@ -81,7 +81,9 @@ class Case(CaseTables):
         """
         from forensics.report.accounted import doubts, not_examined
 
-        in_part = any(row.kind in _IN_PART for row in self.rows("problem"))
+        in_part = any(row.kind in _IN_PART for row in self.rows("problem")) or any(
+            row.area == "certificate" and row.outcome in ("unreadable", "not_examined") for row in self.rows("coverage")
+        )
         # What is a copy of something else leaves nothing out.
         return in_part or bool(not_examined(self.sources) or doubts(self.sources) or self.rules_unanswered)
 

@@ -140,3 +140,76 @@ def test_a_wrong_bit_in_a_certificate_blames_no_key(tmp_path: Path) -> None:
     (problem,) = [p for p in case.rows("problem") if p.kind == "other_thumbprint"]
     assert problem.message == f"named {whole.thumbprint}, but the certificate inside has the SHA-1 {damaged.thumbprint}"
     assert f'certutil -delstore "MY" {damaged.thumbprint}' not in str(forensics.render(case, "text"))
+
+
+def matched(case: forensics.Case) -> set[str]:
+    return {finding.rule for finding in case.finding_list if finding.verdict == "match"}
+
+
+def test_an_earlier_certificate_of_a_listener_does_not_stand_in_for_one_that_is_lost(tmp_path: Path) -> None:
+    """Nothing names the listener's: it is the last of its store, which may be the one that cannot be read."""
+    whole = forensics.examine(collect("laptop", tmp_path / "whole"))
+    [last] = [row.thumbprint for row in whole.rows("certificate_use") if row.consumer == "RDP"]
+    key = f"Microsoft\\SystemCertificates\\Remote Desktop\\Certificates\\{last}"
+    case = examined("laptop", tmp_path / "part", "SOFTWARE", lambda hive: lose_values(hive, key))
+    [use] = [row for row in case.rows("certificate_use") if row.consumer == "RDP"]
+    assert (use.thumbprint != last, use.place) == (True, "partial")
+    assert {rule for rule in matched(case) - matched(whole) if rule.startswith("rdp-")} == set()
+
+
+def test_a_tpm_below_a_damaged_list_was_perhaps_seen(tmp_path: Path) -> None:
+    enum = "ControlSet001\\Enum\\ACPI\\MSFT0101"
+    case = examined("tpm-laptop", tmp_path, "SYSTEM", lambda hive: lose_subkeys(hive, enum))
+    (tpm,) = case.rows("tpm")
+    assert tpm.enumerated is None
+    assert "tpm-key-without-tpm" not in matched(case)
+
+
+def test_the_other_half_of_a_guardian_below_a_damaged_list_is_not_missing(tmp_path: Path) -> None:
+    store = "Microsoft\\SystemCertificates\\Shielded VM Local Certificates\\Certificates"
+    whole = forensics.examine(collect("hyperv-source", tmp_path / "whole"))
+    lost = min(row.thumbprint for row in whole.rows("guardian") if row.origin == "store")
+    for name, damage in (
+        ("values", lambda hive: lose_values(hive, f"{store}\\{lost}")),
+        ("list", lambda hive: lose_subkeys(hive, store)),
+    ):
+        case = examined("hyperv-source", tmp_path / name, "SOFTWARE", damage)
+        assert "guardian-pair-incomplete" not in matched(case) - matched(whole)
+
+
+def test_all_is_not_well_where_a_certificate_cannot_be_read(tmp_path: Path) -> None:
+    whole = forensics.examine(collect("healthy", tmp_path / "whole"))
+    assert not whole.is_incomplete
+    lost = next(c.thumbprint for c in whole.rows("key_chain") if c.store == "MY" and c.thumbprint)
+    case = examined("healthy", tmp_path / "part", "SOFTWARE", lambda hive: lose_values(hive, f"{MY}\\{lost}"))
+    assert case.is_incomplete
+
+
+def test_a_wrong_bit_in_a_users_certificate_blames_no_key(tmp_path: Path) -> None:
+    """It lies in a file of its own, and its key opens all the same."""
+    collect("healthy", tmp_path)
+    [whole] = [r for r in forensics.examine(tmp_path).rows("certificate") if r.subject == "CN=alice"]
+    file = tmp_path / whole.source_path
+    data = bytearray(file.read_bytes())
+    modulus = data.index(bytes.fromhex("0282010100")) + 5
+    # So many bits that it could be another key.
+    data[modulus + 1 : modulus + 250] = data[modulus + 1 : modulus + 250][::-1]
+    file.write_bytes(data)
+    case = forensics.examine(tmp_path)
+    [damaged] = [row for row in case.rows("certificate") if row.source_path == whole.source_path]
+    assert damaged.thumbprint != whole.thumbprint
+    [chain] = [row for row in case.rows("key_chain") if row.thumbprint == damaged.thumbprint]
+    assert (chain.verdict, chain.broken_at) == ("unknown", None)
+
+
+@pytest.mark.parametrize(("letter", "told"), [("\uffff", True), ("\x03", True), ("あ", False)])
+def test_a_name_of_a_provider_has_characters(tmp_path: Path, letter: str, told: bool) -> None:
+    collect("healthy", tmp_path)
+    [whole] = [r for r in forensics.examine(tmp_path).rows("certificate") if r.subject == "CN=alice signs"]
+    file = tmp_path / whole.source_path
+    name = "Microsoft Software Key".encode("utf-16-le")
+    file.write_bytes(file.read_bytes().replace(name, name[:-4] + letter.encode("utf-16-le") * 2))
+    case = forensics.examine(tmp_path)
+    [chain] = [row for row in case.rows("key_chain") if row.thumbprint == whole.thumbprint]
+    assert (chain.verdict, chain.broken_at) == (("unknown", None) if told else ("unusable", "provider"))
+    assert ("bad_text" in {row.kind for row in case.rows("problem")}) == told

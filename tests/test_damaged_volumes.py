@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import forensics
+from forensics.sources.open import open_source
 from testdata.builder import acl
 from tests import damaged_volume as volumes
 from tests.ntfs_surgery import record_of
@@ -166,3 +167,44 @@ def test_a_wrong_bit_in_a_name_makes_no_key_file_of_another_name(
     assert (row.key_file, row.verdict, row.recoverable) == ("not_examined", "unknown", None)
     told = [row for row in volumes.new_problems(whole, damaged) if row.kind == "ntfs_damaged"]
     assert any("does not bear the name that its folder gives it" in row.message for row in told)
+
+
+def modulus_in(volume: Path, path: str) -> bytes:
+    """Return the modulus in the public half of a container, as it lies there."""
+    with open_source(volume) as source:
+        data = source.installations[0].read(path).data
+    at = data.index(b"RSA1") + 12
+    return data[at : at + 256]
+
+
+def test_a_key_file_whose_public_key_is_damaged_holds_no_other_key(volume: Path, tmp_path: Path) -> None:
+    whole = forensics.examine(volume)
+    [key] = [row for row in whole.rows("key_chain") if row.subject == "CN=capi-2048-aes.contoso.test"]
+    assert key.verdict == "usable"
+    data = bytearray(volume.read_bytes())
+    data[data.index(modulus_in(volume, str(key.key_file_path))) + 40] ^= 4
+    damaged = tmp_path / "damaged.ntfs"
+    damaged.write_bytes(data)
+    case = forensics.examine(damaged)
+    [row] = [row for row in case.rows("key_chain") if row.thumbprint == key.thumbprint]
+    assert (row.public_key, row.private_key, row.verdict, row.broken_at) == ("mismatch", "proved", "unknown", None)
+    assert "the file is damaged, and whether Windows opens it" in row.reason
+    assert "key-recreated" not in {finding.rule for finding in case.finding_list}
+
+
+def test_a_tpm_key_below_a_folder_that_cannot_be_read_is_not_absent(tmp_path: Path) -> None:
+    laptop = volumes.packed_volume("laptop", tmp_path / "laptop.ntfs")
+    [key] = [
+        row for row in forensics.examine(laptop).rows("key_chain") if row.provider_kind == "tpm" and row.thumbprint
+    ]
+    assert key.key_file == "present"
+    data = bytearray(laptop.read_bytes())
+    # The folder above has the name in its own record, before this one.
+    record = data.rindex(b"FILE", 0, data.rindex(str(key.key_file_path).split("/")[-2].encode("utf-16-le")))
+    data[record : record + 4] = bytes(4)
+    laptop.write_bytes(data)
+    case = forensics.examine(laptop)
+    [row] = [row for row in case.rows("key_chain") if row.thumbprint == key.thumbprint]
+    assert (row.key_file, row.verdict) == ("not_examined", "unknown")
+    [seen] = [row for row in case.rows("coverage") if row.source_path == "ProgramData/Microsoft/Crypto/PCPKSP"]
+    assert seen.outcome == "partial"

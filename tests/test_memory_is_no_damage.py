@@ -25,7 +25,7 @@ from tests.memory_tree import MemoryTree
 from tests.paths import PROJECT
 
 ROOMS = ("chain", "collectors", "disk", "dpapi", "examining", "formats", "history", "hyperv", "registry", "sources")
-TELLING = {"pass_on", "how", "kind_of", "is_lack_of_memory", "where"}
+TELLING = {"pass_on", "how", "kind_of", "is_lack_of_memory", "what_failed", "where"}
 """What a handler of every exception calls, one of them at least."""
 OF_ZLIB = zlib.error("Error -4 while decompressing data")
 

@@ -128,6 +128,8 @@ class Grounds:
 
         def claim() -> Outcome:
             path = certificate.row.source_path
+            if path in self._installation.doubted:
+                return self._installation.doubted[path]
             hive = path.partition("\\")[0].rpartition("/")[2]
             return _named(hive, self._installation.coverage.saw(Place.at(path)))
 

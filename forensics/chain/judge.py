@@ -35,7 +35,7 @@ from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.key_prov_info import KeyProvInfo
-from forensics.formats.public_key import PublicKey
+from forensics.formats.public_key import PublicKey, nearly_the_same
 from forensics.formats.shut_out import what_shuts_out
 from forensics.language import sentence
 from forensics.late_methods import dataclass
@@ -322,6 +322,9 @@ class Judge:
         links.is_the_right_key = opened or links.public_key == "match"
         if links.public_key == "mismatch":
             links.only_opening_showed = stored is None or stored == certificate.public_key
+            if (damage := _damage_of(stored, certificate.public_key, opened)) is not None:
+                links.leave_open("public_key", damage)
+                return
             links.break_at("public_key", sentence("the key file holds another key than the certificate's"))
 
     def _judge_access(
@@ -368,6 +371,20 @@ class Judge:
         if opened is not None:
             add_pcp_blob(self.evidence.installation, row, opened)
         return row
+
+
+def _damage_of(stored: PublicKey | None, wanted: PublicKey | None, opened: bool) -> str | None:
+    """Say that a public key is no other one but a damaged copy; None where nothing tells that."""
+    if opened:
+        return sentence(
+            "the private key in the key file is the certificate's, the public key beside it is not: the file is "
+            "damaged, and whether Windows opens it all the same is not known"
+        )
+    if nearly_the_same(stored, wanted):
+        return sentence(
+            "the public key in the key file is the certificate's but for a few bits: one of them is damaged"
+        )
+    return None
 
 
 def _compare(stored: PublicKey | None, proof: Proof, wanted: PublicKey | None) -> PublicKeyFound:

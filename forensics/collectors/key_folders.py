@@ -19,6 +19,7 @@ from forensics.collectors.profiles import (
     program_data,
     sid_folders,
 )
+from forensics.sources.coverage import together
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileScope
 from forensics.tables.outcome import NOT_COLLECTED
@@ -44,7 +45,11 @@ def collect_key_folders(installation: Installation, profiles: Sequence[Profile])
 def _folder(
     installation: Installation, kind: KeyFileKind, scope: KeyFileScope, owner: str | None, path: str
 ) -> KeyFolder:
-    return KeyFolder(kind, scope, owner, path, installation.listing(path).outcome)
+    listing = installation.listing(path)
+    # The TPM provider has folders in its folder.
+    below = [each for each in listing.entries if each.is_dir] if kind == "tpm" else []
+    seen = together([listing.outcome, *(installation.listing(each.path).outcome for each in below)])
+    return KeyFolder(kind, scope, owner, path, seen)
 
 
 def _shared(installation: Installation) -> Iterator[KeyFolder]:

@@ -11,6 +11,8 @@ from forensics.disk.tree import Entry
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.errors import FormatError
 from forensics.language import sentence, sentence_n
+from forensics.registry.key_faults import one_bit_away
+from forensics.registry.one_bit import one_bit_apart
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
@@ -236,7 +238,14 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
         installation.problem(entry.path, error.kind, sentence("the action file: {message}", message=error.message))
         installation.coverage.cut("file", SPECIALIZE, error.message, entry.path)
         return
-    present = CRYPTO_SPECIALIZE.lower() in methods
+    wanted = CRYPTO_SPECIALIZE.lower()
+    present = wanted in methods
+    near = None if present else next((name for name in methods if one_bit_apart(name, wanted) is not None), None)
+    if near is not None:
+        message = one_bit_away(near, wanted)
+        installation.problem(entry.path, "wrong_bit", message)
+        installation.coverage.cut("file", SPECIALIZE, message, entry.path)
+        return
     kind: SetupKind = "crypto_specialize_present" if present else "crypto_specialize_missing"
     detail = sentence_n("{count} method", "{count} methods", len(methods))
     if not present:

@@ -20,6 +20,7 @@ from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
 from forensics.language import sentence
 from forensics.registry.hive import Value
+from forensics.sources.coverage import together
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import PRESENT, Outcome
@@ -69,16 +70,18 @@ def collect_tpm(
     enum, wmi = f"{control_set}\\{_ENUM}", f"{control_set}\\{_WMI}"
     # Every Windows has ACPI devices: a registry without them is a part of one.
     seen = system.key(enum) is not None
-    devices = PRESENT if seen else Outcome("not_examined", sentence("this registry holds no ACPI devices"))
+    instances = [key.name[:MAX_TEXT] for key in system.subkeys(f"{enum}\\{_TPM_2_0}", MAX_NAMES)]
+    devices = Outcome("not_examined", sentence("this registry holds no ACPI devices"))
+    if seen:
+        devices = together([PRESENT, system.saw(f"{enum}\\{_TPM_2_0}")])
     installation.coverage.tell("registry", ACPI_DEVICES, devices, system.where(enum))
     installation.coverage.tell("registry", "TPM", system.saw(wmi), system.where(wmi))
-    instances = [key.name[:MAX_TEXT] for key in system.subkeys(f"{enum}\\{_TPM_2_0}", MAX_NAMES)]
     if not instances and system.key(wmi) is None:
         return
     key = system.key(wmi)
     row = TpmRow(
         machine_id=installation.machine_id,
-        enumerated=True if instances else False if seen and not system.is_torn else None,
+        enumerated=True if instances else False if devices.is_whole and not system.is_torn else None,
         instances=instances,
         source_path=system.where(wmi if key else f"{enum}\\{_TPM_2_0}"),
         source_time=key.timestamp if key else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from unicodedata import category
 
 from forensics.collectors.evidence import CertificateEvidence, Evidence
 from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
@@ -19,6 +20,8 @@ from forensics.language import sentence
 from forensics.registry.one_bit import is_likely_damage, one_bit_apart
 
 _KIND = "wrong_bit"
+_NO_CHARACTERS = ("Cc", "Cn", "Cs")
+"""Categories of Unicode of which no name has characters: control codes, none at all, halves of pairs."""
 
 
 def tell_wrong_bits(evidence: Evidence) -> None:
@@ -30,6 +33,12 @@ def tell_wrong_bits(evidence: Evidence) -> None:
     named = Counter(provider for _, _, provider in links)
     containers = _Containers(evidence)
     for certificate, link, provider in links:
+        for what, name in (("provider", link.provider), ("container", link.container)):
+            if any(category(character) in _NO_CHARACTERS for character in name):
+                message = sentence(
+                    "the {what} {name!r} that the link names has characters that do not exist", what=what, name=name
+                )
+                evidence.installation.doubt(certificate.row.source_path, "bad_text", message)
         if provider not in providers and named[provider] == 1:
             _tell_name(evidence, certificate, "provider", provider, providers)
         registered = evidence.providers.capi_types.get(provider)

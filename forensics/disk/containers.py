@@ -13,9 +13,10 @@ from forensics.disk.disk import Disk, Holder, Progress
 from forensics.disk.errors import SourceError, unreadable, with_next_step
 from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.image import Image, disk_of
-from forensics.disk.not_read import saved_by_clonezilla
+from forensics.disk.not_read import HEAD, saved_by_clonezilla
 from forensics.disk.part_names import following
 from forensics.disk.places import place_of
+from forensics.disk.readable_bytes import is_bad_sector, readable_bytes
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
 from forensics.lack_of_memory import pass_on
@@ -46,8 +47,7 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress, *, hol
     try:
         file, is_joined = _opened(path, holder)
         size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        head = file.read(MAGIC_SIZE)
+        head = _magic(file)
     except OSError as error:
         raise unreadable(name, error) from error
     unpacked, saved = is_joined, saved_by_clonezilla(path.name)
@@ -90,6 +90,16 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress, *, hol
             ),
         )
     return Image(path, name, file, size, kind, unpacked)
+
+
+def _magic(file: BinaryIO) -> bytes:
+    """Return the first bytes, which tell what is compressed; zeros where only those behind them can be read."""
+    try:
+        return readable_bytes(file, 0, MAGIC_SIZE)
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        return readable_bytes(file, 0, HEAD)[:MAGIC_SIZE]
 
 
 def _refuse_part(path: Path, name: str) -> None:

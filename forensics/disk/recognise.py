@@ -37,9 +37,12 @@ from forensics.disk.not_read import (
     not_read,
     saved_by_clonezilla,
 )
+from forensics.disk.readable_bytes import is_bad_sector, readable_bytes
 from forensics.language import sentence
 
 _BOOT_SIGNATURE = b"\x55\xaa"
+
+_OF_VHDX = ((64 << 10, b"head"), (128 << 10, b"head"), (192 << 10, b"regi"), (256 << 10, b"regi"))
 
 _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"vhdxfile", "vhdx"),
@@ -144,7 +147,7 @@ def _of_file(path: Path) -> tuple[str | None, NotRead | None]:
         if not stat.S_ISREG(path.stat().st_mode):
             return None, None
         with peek_at(path) as file:
-            head = file.read(HEAD)
+            head = readable_bytes(file, 0, HEAD)
             size = file.seek(0, io.SEEK_END)
             if compression(head):
                 saved = saved_by_clonezilla(path.name)
@@ -167,8 +170,7 @@ def _lone_part(path: Path, file: BinaryIO, kind: str) -> str | None:
         return None
     from forensics.disk.vmdk_extents import lone_extent
 
-    file.seek(0)
-    return lone_extent(path, file.read(HEAD))
+    return lone_extent(path, readable_bytes(file, 0, HEAD))
 
 
 def _is_part(path: Path, kind: str, head: bytes) -> bool:
@@ -188,11 +190,8 @@ def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
     """Return what a file is by its content, and why it is not read where it is not."""
     if name.lower().endswith(".vhds") and size < LEAST_VHDX:
         return "raw", VHD_SET
-    file.seek(0)
-    head = file.read(HEAD)
-    file.seek(max(0, size - 512))
-    tail = file.read(512)
-    reason = not_read(head, tail)
+    head = readable_bytes(file, 0, HEAD)
+    reason = not_read(head, tail := _tail(file, size))
     if reason is not None:
         return "raw", reason
     for offset, magic, kind in _HEADS:
@@ -207,8 +206,34 @@ def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
         return "vhd", None
     if head[510:512] == _BOOT_SIGNATURE:
         return "raw", None
+    if size >= LEAST_VHDX and _has_headers_of_vhdx(file):
+        return "vhdx", None
     said = configuration_kind(name, head)
     return (said, None) if said is not None else ("raw", no_disk(name, head))
+
+
+def _has_headers_of_vhdx(file: BinaryIO) -> bool:
+    """Tell a VHDX of which the first bytes are lost by the two headers and the two region tables behind them."""
+    return sum(_begins(file, at, magic) for at, magic in _OF_VHDX) > 1
+
+
+def _begins(file: BinaryIO, at: int, magic: bytes) -> bool:
+    try:
+        return readable_bytes(file, at, len(magic)) == magic
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        return False
+
+
+def _tail(file: BinaryIO, size: int) -> bytes:
+    """Return the last sector, which holds the footer of a fixed VHD; nothing where the medium does not give it."""
+    try:
+        return readable_bytes(file, max(0, size - 512), 512)
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        return b""
 
 
 def _unsupported_qcow2(head: bytes) -> NotRead | None:

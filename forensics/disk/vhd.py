@@ -21,6 +21,8 @@ from forensics.disk.errors import SourceError
 from forensics.disk.image import Image, checked_disk
 from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.parents import ParentDisk, Wanted, open_parent
+from forensics.disk.readable_bytes import is_bad_sector, readable_bytes
+from forensics.formats.errors import FormatError
 from forensics.language import sentence
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _SECTOR = 512
 _FOOTER = 512
+_START = 8192
 _DIFFERENCING = 4
 _MAX_BLOCKS = 1 << 22
 """Format: blocks of a differencing VHD."""
@@ -42,12 +45,12 @@ def open_vhd(image: Image, holder: Holder) -> Disk:
     Raises:
         SourceError: It is damaged, or its parent is missing or not the parent.
     """
-    footer, is_copy = _footer(image.file)
-    if is_copy:
-        holder.problem(image.name, "truncated", sentence("the VHD has no footer at its end: the file is truncated"))
+    footer, lost = _footer(image.file)
+    if lost is not None:
+        holder.problem(image.name, lost.kind, lost.message)
     if struct.unpack_from(">I", footer, 60)[0] == _DIFFERENCING:
         return _differencing(image, footer, holder)
-    if is_copy:
+    if lost is not None:
         disk: AlignedStream = _from_copy(image.file, footer)
     else:
         from dissect.hypervisor.disk.vhd import VHD
@@ -56,15 +59,21 @@ def open_vhd(image: Image, holder: Holder) -> Disk:
     return checked_disk(image, disk, holder)
 
 
-def _footer(file: BinaryIO) -> tuple[bytes, bool]:
-    """Return the footer, and whether it is only the copy at the start of the file."""
-    file.seek(0)
-    head = file.read(_FOOTER)
-    file.seek(-_FOOTER, io.SEEK_END)
-    tail = file.read(_FOOTER)
+def _footer(file: BinaryIO) -> tuple[bytes, FormatError | None]:
+    """Return the footer, and why it is only the copy at the start of the file; None where it is not."""
+    head = readable_bytes(file, 0, _START)[:_FOOTER]
+    end = file.seek(-_FOOTER, io.SEEK_END)
+    try:
+        tail = readable_bytes(file, end, _FOOTER)
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        unread = sentence("the image cannot be read at byte {offset}: {error}", offset=end, error=error)
+        return head, FormatError("not_obtained", end, unread)
     # Virtual PC wrote footers of 511 bytes.
     footer = tail if tail.startswith(VHD_COOKIE) else tail[1:] if tail[1:].startswith(VHD_COOKIE) else b""
-    return footer or head, not footer
+    missing = sentence("the VHD has no footer at its end: the file is truncated")
+    return (footer, None) if footer else (head, FormatError("truncated", end, missing))
 
 
 def _from_copy(file: BinaryIO, footer: bytes) -> VHD:

@@ -20,6 +20,8 @@ _UNDATED = frozenset(
         *("AD CS (earlier generation)", "Azure guest agent", "IIS configuration key"),
     }
 )
+_ELEMENTS = "\\Certificates\\"
+_OF_HIVES, _WHOLE = ("hive", "certificate"), ("present", "absent")
 # Only its own procedure replaces such a certificate, and deleting one ends what the others of its kind still do.
 _KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "Exchange federation", "NDES"})
 
@@ -56,9 +58,13 @@ class Places:
         """Return how the hive, or the key of it, was seen in which a use is set."""
         if use.machine_id not in self._partial:
             coverage = self._tables.of(CoverageRow, use.machine_id)
-            paths = {row.source_path for row in coverage if (row.area, row.outcome) == ("hive", "partial")}
+            paths = {row.source_path for row in coverage if row.area in _OF_HIVES and row.outcome not in _WHOLE}
             self._partial[use.machine_id] = tuple(f"{path}{end}" for path in paths for end in "\\!")
-        return "partial" if use.source_path.startswith(self._partial[use.machine_id]) else "present"
+        partial = self._partial[use.machine_id]
+        store, element, _ = use.source_path.partition(_ELEMENTS)
+        # The listener takes the last of its store: one that cannot be read may be it.
+        is_chosen = use.consumer == "RDP" and element and any(path.startswith(store) for path in partial)
+        return "partial" if is_chosen or use.source_path.startswith(partial) else "present"
 
 
 class RenewedFrom:

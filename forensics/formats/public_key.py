@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 CURVE_BITS = {"P-256": 256, "P-384": 384, "P-521": 521}
+_MOST_DAMAGED = 8
 _CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
@@ -118,6 +119,22 @@ class DsaPublicKey:
 
 
 PublicKey = RsaPublicKey | EcPublicKey | DsaPublicKey
+
+
+def nearly_the_same(key: PublicKey | None, other: PublicKey | None) -> bool:
+    """Tell whether two different keys are one of which a copy is damaged.
+
+    The large numbers of two keys differ in about half of their bits, those of a damaged copy in few.
+    """
+    if isinstance(key, RsaPublicKey) and isinstance(other, RsaPublicKey):
+        wrong = (key.n ^ other.n).bit_count()
+    elif isinstance(key, EcPublicKey) and isinstance(other, EcPublicKey) and key.curve == other.curve:
+        wrong = (key.x ^ other.x).bit_count() + (key.y ^ other.y).bit_count()
+    elif isinstance(key, DsaPublicKey) and isinstance(other, DsaPublicKey):
+        wrong = (key.y ^ other.y).bit_count()
+    else:
+        return False
+    return key != other and wrong * _MOST_DAMAGED < other.bits
 
 
 def public_key_from_certificate_key(key: object) -> PublicKey | None:

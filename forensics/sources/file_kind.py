@@ -12,6 +12,7 @@ from forensics.disk.encrypted_file import encrypted_with, plain_name
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system_of
 from forensics.disk.machine_backup import BACKUPS
+from forensics.disk.readable_bytes import readable_bytes
 from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.sources.holdings import other_file_system
@@ -77,8 +78,7 @@ def kind_of_file(name: str, file: BinaryIO, size: int) -> FileKind | None:
     Returns:
         None for what is no evidence.
     """
-    file.seek(0)
-    head = file.read(HEAD)
+    head = readable_bytes(file, 0, HEAD)
     packed = compression(head)
     if packed is not None:
         file.seek(0)

@@ -102,6 +102,7 @@ class Installation:
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
         mounted: The volumes that it knows by letters and names.
+        doubted: Files of which something that was read is damaged, with what.
         moved: Folders in whose place Windows uses one that this tree has not: what they hold is not all.
     """
 
@@ -122,6 +123,7 @@ class Installation:
     mixed: str | None = None
     moved: set[str] = field(default_factory=set)
     problems: list[ProblemRow] = field(default_factory=list)
+    doubted: dict[str, Outcome] = field(default_factory=dict)
     coverage: Coverage = field(init=False)
     own_tree: Tree = field(init=False)
     mounted: MountedVolumes = field(init=False)
@@ -353,6 +355,8 @@ class Installation:
         """
         self.problem(source_path, kind, message)
         path, _, key = source_path.partition("!")[0].partition("\\")
+        if not key:
+            self.doubted[path] = Outcome("partial", message)
         for hive in self._hives.values():
             if hive is not None and key and hive.source_path == path:
                 hive.lose_value(key)

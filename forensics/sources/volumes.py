@@ -86,11 +86,11 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
             sentence("the disk in {path} has {size} bytes, less than a sector", path=disk.path, size=disk.size),
         )
     reader = VolumeReader(disk.stream, 0, disk.size)
+    bare = None
     try:
         bare = file_system(reader)
     except Unreadable as reason:
         source.problem(disk.path, reason.kind, said_by(reason))
-        return False
     if bare is not None:
         if chosen is not None:
             message = sentence(
@@ -175,7 +175,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             source.coverage.tell("volume", name, Outcome("not_examined", refused), path)
             _take(disk, partition, not_read=refused)
             return
-        kind = file_system(reader)
+        kind = _file_system(reader, partition.size)
         if kind == BITLOCKER:
             row = BitLockerRow(machine_id=0, source_path=path, volume=name, disk=disk.path)
             source.bitlocker.append(row)
@@ -267,6 +267,16 @@ def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerR
 def _volume_name(disk: Disk, partition: Partition) -> str:
     name = sentence("partition {number}", number=partition.number) if partition.number else "volume"
     return sentence("{name} of what begins at byte {start}", name=name, start=disk.start) if disk.start else name
+
+
+def _file_system(reader: VolumeReader, size: int) -> str | None:
+    """Return the name of a volume's file system; None for one whose boot sector is lost, too, and has a copy."""
+    try:
+        return file_system(reader)
+    except Unreadable:
+        if _backup_boot_sector(reader, size) is None:
+            raise
+        return None
 
 
 def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:

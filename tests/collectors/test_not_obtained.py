@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+import forensics
 from forensics.collectors.certificate_stores import collect_elements
 from forensics.collectors.events import collect_events
 from forensics.collectors.hyperv.collect import collect_hyperv
@@ -25,6 +27,7 @@ from forensics.tables.hyperv import VmRow
 from forensics.tables.outcome import Outcome
 from testdata.builder import setup_logs
 from testdata.builder.evtx import event_log, service_start_changed
+from tests.bad_sectors import bad_sectors
 from tests.collectors.uses.forged import context_of
 from tests.collectors.virtual import installation, problems, software_hive, system_hive
 from tests.exports import APP, machine
@@ -189,3 +192,15 @@ def test_a_virtual_machine_whose_guest_state_was_not_got() -> None:
     state = f"Virtual Machines/{APP}.vmgs"
     (row,) = _vms({f"Virtual Machines/{APP}.vmcx": machine().vmcx(), state: b"x"}, [state])
     assert (row.outcome, row.guest_state) == ("present", "not_examined")
+
+
+def test_a_guest_state_in_a_bad_sector_is_not_called_damaged(tmp_path: Path) -> None:
+    state = tmp_path / "Virtual Machines" / f"{APP}.vmgs"
+    state.parent.mkdir()
+    state.write_bytes(bytes(8192))
+    state.with_suffix(".vmcx").write_bytes(machine().vmcx())
+    with bad_sectors(state, 0, 512):
+        case = forensics.examine(tmp_path)
+    (row,) = case.rows("vm")
+    assert row.guest_state == "not_examined"
+    assert [(p.kind, p.message) for p in case.rows("problem")] == [("not_obtained", "Input/output error")]

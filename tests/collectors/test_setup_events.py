@@ -185,6 +185,14 @@ def test_module_in_a_comment_is_not_run() -> None:
     assert [row.kind for row in rows_of(setup_logs.SPECIALIZE_XML, xml)] == ["crypto_specialize_missing"]
 
 
+def test_a_module_whose_name_has_a_wrong_bit_is_not_missing() -> None:
+    xml = setup_logs.specialize_xml(True).replace(b"CryptoSysPrep_Spec", b"CryptoSysPrgp_Spec")
+    examined = installation({setup_logs.SPECIALIZE_XML: xml})
+    assert collect_setup_events(examined) == []
+    assert problems(examined) == [(setup_logs.SPECIALIZE_XML, "wrong_bit")]
+    assert [c.outcome for c in examined.coverage if c.name == "Specialize.xml"] == ["partial"]
+
+
 def test_namespace_and_encoding_of_the_action_file() -> None:
     xml = setup_logs.specialize_xml().decode().replace("<sysprepInformation>", "<sysprepInformation xmlns='urn:x'>")
     utf16 = xml.replace("encoding='utf-8'", "encoding='utf-16'").encode("utf-16")

@@ -74,8 +74,24 @@ def test_a_sequence_that_lost_its_first_entry_is_not_active() -> None:
 def test_a_sequence_ends_before_an_entry_that_is_not_whole() -> None:
     ring = bytearray(build_log(pages(3), LOG, MIB, 8 * MIB, LogShape(pages_per_entry=1)))
     ring[5 * PAGE + 100] ^= 1
-    assert replay_log(bytes(ring), LOG).entries == 2
+    replay = replay_log(bytes(ring), LOG)
+    assert (replay.entries, replay.is_last_damaged) == (2, True)
     assert painted(bytes(ring)) == b"\3" * 2 * PAGE + bytes(PAGE)
+
+
+def test_nothing_is_replayed_where_an_entry_is_damaged_before_the_last() -> None:
+    ring = bytearray(build_log(pages(3), LOG, MIB, 8 * MIB, LogShape(pages_per_entry=1)))
+    ring[3 * PAGE + 100] ^= 1
+    with pytest.raises(FormatError, match="an entry of the log is damaged"):
+        replay_log(bytes(ring), LOG)
+
+
+def test_an_old_sequence_does_not_stand_in_for_a_damaged_one() -> None:
+    ring = bytearray(build_log(pages(3), LOG, MIB, 8 * MIB, LogShape(stale=True)))
+    assert not replay_log(bytes(ring), LOG).is_last_damaged
+    ring[2 * PAGE + 100] ^= 1
+    with pytest.raises(FormatError, match="an entry of the log is damaged"):
+        replay_log(bytes(ring), LOG)
 
 
 def test_entries_before_the_tail_are_not_replayed() -> None:

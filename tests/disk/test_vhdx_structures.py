@@ -261,7 +261,8 @@ def test_log_entry() -> None:
         (log_entry(length=12288), "truncated"),
         (log_entry(descriptors=3), "bad_magic"),
         (log_entry(descriptors=1 << 31), "bad_length"),
-        (log_entry()[:-1] + b"\xff", "bad_checksum"),
+        (log_entry()[:-9] + b"\xff" + log_entry()[-8:], "bad_checksum"),
+        (log_entry()[:-1] + b"\xff", "bad_magic"),
     ],
 )
 def test_log_entry_refused(data: bytes, kind: str) -> None:

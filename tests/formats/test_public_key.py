@@ -12,7 +12,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.errors import FormatError
-from forensics.formats.public_key import DsaPublicKey, EcPublicKey, RsaPublicKey, public_key_from_certificate_key
+from forensics.formats.public_key import (
+    DsaPublicKey,
+    EcPublicKey,
+    RsaPublicKey,
+    nearly_the_same,
+    public_key_from_certificate_key,
+)
 from forensics.formats.tpm_public import parse_tpm2b_public
 from testdata.builder import capi, cng, pcpkey
 from testdata.builder.keys import ec_key, rsa_key
@@ -188,3 +194,19 @@ def test_sizes_that_a_capi_public_section_may_have(bits: int, last: int, slot: i
         with pytest.raises(FormatError) as caught:
             parse_capi_public(section)
         assert (caught.value.kind, caught.value.offset) == ("bad_length", 4)
+
+
+def test_a_damaged_copy_of_a_key_is_nearly_the_same() -> None:
+    rsa = RsaPublicKey(rsa_key("2048-01").public_key().public_numbers().n, 65537)
+    other = RsaPublicKey(rsa_key("2048-02").public_key().public_numbers().n, 65537)
+    assert nearly_the_same(rsa, RsaPublicKey(rsa.n ^ 1 << 700, 65537))
+    assert nearly_the_same(rsa, RsaPublicKey(rsa.n ^ 0xFFFFFFFF << 700, 65537))
+    assert not nearly_the_same(rsa, rsa)
+    assert not nearly_the_same(rsa, other)
+    assert not nearly_the_same(rsa, None)
+    first, second = (public_key_from_certificate_key(ec_key("P-256", name).public_key()) for name in ("a", "b"))
+    assert isinstance(first, EcPublicKey)
+    assert nearly_the_same(first, EcPublicKey("P-256", first.x ^ 4, first.y))
+    assert not nearly_the_same(first, second)
+    assert not nearly_the_same(first, rsa)
+    assert nearly_the_same(DsaPublicKey(1 << 2047, 3, 2, 5), DsaPublicKey(1 << 2047, 3, 2, 4))

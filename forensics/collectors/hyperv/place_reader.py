@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from forensics.collectors.guard import Guarded
+from forensics.collectors.guard import Guarded, what_failed
 from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoints
 from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
@@ -20,7 +20,6 @@ from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtu
 from forensics.formats.hyperv.vm_xml import HEAD_SIZE, may_be_vm_xml, parse_vm_xml
 from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.formats.xml_text import MAX_XML_SIZE
-from forensics.lack_of_memory import how, is_lack_of_memory, kind_of
 from forensics.language import said_by, sentence, sentence_n
 from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
@@ -351,16 +350,9 @@ class PlaceReader:
         guarded = Guarded()
         try:
             yield guarded
-        except FormatError as error:
-            guarded.failure = Outcome("unreadable", error.message)
-            self._problem(path, error.kind, error.message, error.offset)
-        except (NotFound, Unreadable) as error:
-            guarded.failure = outcome_of(error)
-            self._problem(path, error.kind, said_by(error))
-        except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            message = sentence("reading failed {how}", how=how(error))
-            guarded.failure = Outcome("not_examined" if is_lack_of_memory(error) else "unreadable", message)
-            self._problem(path, kind_of(error), message)
+        except Exception as error:
+            guarded.failure, kind, offset = what_failed(error)
+            self._problem(path, kind, guarded.failure.why or "", offset)
 
 
 def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> Outcome | None:

@@ -93,7 +93,11 @@ def _phone_books(context: UseContext) -> Iterator[CertificateUseRow]:
         if file is None:
             continue
         place, data = file
-        sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == EAP_TLS]
+        connections = [(name, values) for name, values in ini_sections(decode_text(data)) if name]
+        if data and not connections:
+            message = sentence("it has {count} bytes, and no connection is in them", count=len(data))
+            context.installation.cut("file", "rasphone.pbk", path, message, "no_connection")
+        sections = [name for name, values in connections if values.get("customauthkey") == EAP_TLS]
         if len(sections) > MAX_PROFILES:
             message = sentence("only the first {max_profiles} connections were read", max_profiles=MAX_PROFILES)
             context.installation.cut("file", "rasphone.pbk", path, message)

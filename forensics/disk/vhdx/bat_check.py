@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from operator import sub
 
 from forensics.disk.vhdx import structures as fmt
@@ -36,7 +36,7 @@ def conflicts(
     Returns:
         BAT index -> what lies in the same place, and where that is.
     """
-    places = _places(bat, has_parent)
+    places = _places(bat, (fmt.FULLY_PRESENT, fmt.PARTIALLY_PRESENT) if has_parent else (fmt.FULLY_PRESENT,))
     sizes = _Sizes(geometry)
     found: dict[int, str] = {}
     # Blocks below 1 MiB are refused where they are read.
@@ -68,15 +68,29 @@ def conflicts(
     return found
 
 
+def unclaimed(bat: bytes, geometry: fmt.Geometry, regions: Mapping[str, fmt.Region], file_size: int) -> int:
+    """Return how many bytes of the file belong to no entry and to no structure.
+
+    Args:
+        bat: The whole BAT; what has a place counts, whatever its state.
+        geometry: Sizes of disk, block and sector.
+        regions: The structures of the file by what they are called.
+        file_size: Bytes of the file.
+    """
+    sizes = _Sizes(geometry)
+    states = range(8)
+    claimed = sum(sizes.of(place & ((1 << _INDEX_BITS) - 1)) for place in _places(bat, states) if place >> _INDEX_BITS)
+    return file_size - fmt.MIB - sum(region.length for region in regions.values()) - claimed
+
+
 def block_of(index: int, geometry: fmt.Geometry) -> int:
     """Return the payload block of a BAT index; of a sector bitmap the first that it covers."""
     chunk, within = divmod(index, geometry.chunk_ratio + 1)
     return chunk * geometry.chunk_ratio + (within if within < geometry.chunk_ratio else 0)
 
 
-def _places(bat: bytes, has_parent: bool) -> list[int]:
+def _places(bat: bytes, states: Container[int]) -> list[int]:
     """Return one number for each block, place first, in order: two million tuples would take long and much memory."""
-    states = (fmt.FULLY_PRESENT, fmt.PARTIALLY_PRESENT) if has_parent else (fmt.FULLY_PRESENT,)
     places: list[int] = []
     for start in range(0, len(bat) // 8 * 8, _PAGE):
         page = bat[start : start + _PAGE]

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import UUID
 
 from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotObtained
 from forensics.disk.vhdx import structures as fmt
-from forensics.disk.vhdx.bat_check import MAX_CHECKED, block_of, conflicts
+from forensics.disk.vhdx.bat_check import MAX_CHECKED, block_of, conflicts, unclaimed
 from forensics.formats.errors import FormatError
 from forensics.language import sentence
 
@@ -64,8 +65,7 @@ class VhdxFile:
         self._bat_pages: dict[int, bytes] = {}
         self._file_size = self._size = fh.seek(0, io.SEEK_END)
         try:
-            fmt.parse_file_identifier(self.read_at(0, len(fmt.SIGNATURE)))
-            self.header = self._current_header()
+            self.header = self._identified_header()
             if self.header.is_dirty:
                 self._replay()
             regions = self._first_good(fmt.REGION_TABLE_OFFSETS, fmt.REGION_TABLE_SIZE, fmt.parse_region_table)
@@ -112,6 +112,18 @@ class VhdxFile:
             parts.append(bytes(length - got))
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         return self._overlay.paint(offset, data) if self._overlay else data
+
+    def _part_at(self, offset: int, length: int) -> bytes:
+        """Return bytes as :meth:`read_at`, of a structure of which another copy may do, or without which some is lost.
+
+        Raises:
+            FormatError: The medium does not give them.
+        """
+        try:
+            return self.read_at(offset, length)
+        except OSError as error:
+            message = sentence("the image cannot be read at byte {offset}: {error}", offset=offset, error=error)
+            raise FormatError(NotObtained.kind, offset, message) from error
 
     def bat_entry(self, block: int) -> fmt.BatEntry:
         """Return the BAT entry of a payload block; raises VhdxReadError."""
@@ -165,7 +177,11 @@ class VhdxFile:
     def _check_bat(self, regions: fmt.RegionTable) -> dict[int, str]:
         """Return what else lies where a BAT entry leads, by its index; each is a problem."""
         entries = self.geometry.bat_entries(self.parameters.has_parent)
-        bat = self.read_at(self._bat.offset, min(entries, MAX_CHECKED) * 8)
+        try:
+            bat = self._part_at(self._bat.offset, min(entries, MAX_CHECKED) * 8)
+        except FormatError as error:
+            self.note(error.kind, error.offset, error.message)
+            return {}
         structures = {"the BAT": regions.bat, "the metadata": regions.metadata}
         if 0 < self.header.log_length <= fmt.MAX_LOG and self.header.log_offset >= fmt.MIB:
             structures["the log"] = fmt.Region(self.header.log_offset, self.header.log_length)
@@ -180,6 +196,13 @@ class VhdxFile:
                 entries=entries,
             )
             self.note("too_many", self._bat.offset, message)
+        elif not found and (left := unclaimed(bat, self.geometry, structures, self._size)) >= self.geometry.block_size:
+            message = sentence(
+                "{left} bytes of the file belong to no block of the disk: they are left over, or entries of the BAT "
+                "are lost, and then zeros, or what a parent holds, are read in their place",
+                left=left,
+            )
+            self.note("unclaimed", self._bat.offset, message)
         return found
 
     def _conflict(self, block: int, other: str) -> str:
@@ -214,13 +237,26 @@ class VhdxFile:
         self.note(kind, block * self.geometry.block_size, message)
         return VhdxReadError(sentence("{name}: {message}", name=self.name, message=message))
 
+    def _identified_header(self) -> fmt.VhdxHeader:
+        """Return the current header; it also tells a VHDX of which the first bytes are lost."""
+        try:
+            fmt.parse_file_identifier(self._part_at(0, len(fmt.SIGNATURE)))
+        except FormatError as error:
+            try:
+                header = self._current_header()
+            except FormatError:
+                raise error from None
+            self.note(error.kind, error.offset, error.message)
+            return header
+        return self._current_header()
+
     def _current_header(self) -> fmt.VhdxHeader:
         """Return the valid header with the higher sequence number."""
         headers = []
         errors = []
         for offset in fmt.HEADER_OFFSETS:
             try:
-                headers.append(fmt.parse_header(self.read_at(offset, fmt.HEADER_SIZE)))
+                headers.append(fmt.parse_header(self._part_at(offset, fmt.HEADER_SIZE)))
             except FormatError as error:
                 errors.append(error)
                 self.note(
@@ -246,7 +282,7 @@ class VhdxFile:
                     header.log_offset,
                     sentence("a log of {log_length} bytes is not replayed", log_length=header.log_length),
                 )
-            ring = self.read_at(header.log_offset, header.log_length)
+            ring = self._part_at(header.log_offset, header.log_length)
             if len(ring) != header.log_length:
                 raise FormatError("truncated", header.log_offset, sentence("the log lies beyond the end of the file"))
             replay = replay_log(ring, header.log_guid)
@@ -262,6 +298,8 @@ class VhdxFile:
             )
             return
         self._overlay = replay.overlay
+        if replay.is_last_damaged:
+            self.note("log_replayed_in_part", header.log_offset, sentence("the last entry of its log is damaged"))
         if self._file_size < replay.flushed_file_offset:
             self.note(
                 "truncated",
@@ -280,7 +318,7 @@ class VhdxFile:
         first: FormatError | None = None
         for offset in offsets:
             try:
-                return parse(self.read_at(offset, size))
+                return parse(self._part_at(offset, size))
             except FormatError as error:
                 if error.kind == "unknown_required":
                     raise

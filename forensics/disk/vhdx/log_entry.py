@@ -113,7 +113,8 @@ def parse_log_entry(data: bytes) -> LogEntry:
         data: The entry, its length as its header says, taken out of the ring.
 
     Raises:
-        FormatError: The checksum is wrong, or descriptors and data sectors do not belong to this entry.
+        FormatError: Descriptors and data sectors do not belong to this entry, as in one that was not written to its
+            end; or, with kind ``bad_checksum``, they do, and the checksum is wrong all the same.
     """
     header = parse_log_entry_header(data)
     if len(data) != header.length:
@@ -122,8 +123,6 @@ def parse_log_entry(data: bytes) -> LogEntry:
             len(data),
             sentence("a log entry of {length} bytes has {count}", length=header.length, count=len(data)),
         )
-    if not checksum_holds(data):
-        raise FormatError("bad_checksum", 4, sentence("the checksum of the log entry is wrong"))
     writes = []
     sector = header.descriptor_sectors * LOG_SECTOR
     for at in range(_HEADER, _HEADER + header.descriptors * _DESCRIPTOR, _DESCRIPTOR):
@@ -131,6 +130,8 @@ def parse_log_entry(data: bytes) -> LogEntry:
         writes.append(write)
         if write.data is not None:
             sector += LOG_SECTOR
+    if not checksum_holds(data):
+        raise FormatError("bad_checksum", 4, sentence("the checksum of the log entry is wrong"))
     return LogEntry(header, tuple(writes))
 
 

@@ -75,12 +75,14 @@ class Replay:
         entries: How many log entries were replayed.
         flushed_file_offset: A file shorter than this was truncated.
         last_file_offset: The size the file must have at least after the replay.
+        is_last_damaged: An entry follows that is all there, but for its checksum; it was not replayed.
     """
 
     overlay: Overlay
     entries: int
     flushed_file_offset: int
     last_file_offset: int
+    is_last_damaged: bool = False
 
 
 def replay_log(ring: bytes, log_guid: UUID) -> Replay:
@@ -91,10 +93,11 @@ def replay_log(ring: bytes, log_guid: UUID) -> Replay:
         log_guid: That of the current header.
 
     Raises:
-        FormatError: There is no active sequence, or it holds more writes than a log of Windows could.
+        FormatError: There is no active sequence, one of its entries is damaged, or it holds more writes than a log of
+            Windows could.
     """
     overlay = Overlay()
-    sequence = _active_sequence(ring, _candidates(ring, log_guid))
+    sequence, is_last_damaged = _active_sequence(ring, _candidates(ring, log_guid))
     for entry in sequence:
         for write in entry.writes:
             overlay.write(write)
@@ -105,7 +108,7 @@ def replay_log(ring: bytes, log_guid: UUID) -> Replay:
                     sentence("the log holds more than {max_writes} separate writes", max_writes=_MAX_WRITES),
                 )
     last = sequence[-1].header
-    return Replay(overlay, len(sequence), last.flushed_file_offset, last.last_file_offset)
+    return Replay(overlay, len(sequence), last.flushed_file_offset, last.last_file_offset, is_last_damaged)
 
 
 def _candidates(ring: bytes, log_guid: UUID) -> dict[int, LogEntryHeader]:
@@ -139,10 +142,13 @@ def _of_ring(ring: bytes, offset: int, length: int) -> bytes:
     return straight + ring[: length - len(straight)]
 
 
-def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> list[LogEntry]:
+def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> tuple[list[LogEntry], bool]:
     """Return the run of contiguous entries with the highest last sequence number, from that one's tail on.
 
-    A ring that has been round is full of old entries. Only those that may be active have their checksums computed.
+    And whether a damaged one follows it.
+
+    A ring that has been round is full of old entries. Only those that may be active have their checksums computed. The
+    last one need not have been written to its end; whatever else is wrong with a later one is damage.
     """
     previous: dict[int, int] = {}
     following: dict[int, int] = {}
@@ -151,13 +157,17 @@ def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> list
         if after in candidates and candidates[after].sequence == header.sequence + 1:
             previous[after], following[offset] = offset, after
     parsed: dict[int, LogEntry | None] = {}
+    later: set[int] = set()
 
     def entry(offset: int) -> LogEntry | None:
         if offset not in parsed:
             try:
                 parsed[offset] = parse_log_entry(_of_ring(ring, offset, candidates[offset].length))
-            except FormatError:
+                later.add(candidates[offset].sequence)
+            except FormatError as error:
                 parsed[offset] = None
+                if error.kind == "bad_checksum":
+                    later.add(candidates[offset].sequence)
         return parsed[offset]
 
     for head in sorted(candidates, key=lambda offset: candidates[offset].sequence, reverse=True):
@@ -168,7 +178,11 @@ def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> list
         while run[-1] != candidates[head].tail and run[-1] in previous and entry(previous[run[-1]]) is not None:
             run.append(previous[run[-1]])
         if run[-1] == candidates[head].tail:
-            return [valid for offset in reversed(run) if (valid := entry(offset)) is not None]
+            left_out = max(later) - candidates[head].sequence
+            # What follows at once may have been written when the host stopped.
+            if left_out > (head in following):
+                raise FormatError("bad_log", head, sentence("an entry of the log is damaged"))
+            return [valid for offset in reversed(run) if (valid := entry(offset)) is not None], left_out > 0
     raise FormatError("no_active_sequence", 0, sentence("the log holds no complete sequence of valid entries"))
 
 

@@ -173,6 +173,14 @@ def test_vpn_connections_of_a_user() -> None:
     assert rows[0].source_path == book
 
 
+@pytest.mark.parametrize(("data", "told"), [(b"", False), (bytes(300), True), (b"CustomAuthKey=13\r\n", True)])
+def test_a_phone_book_in_which_there_is_nothing(data: bytes, told: bool) -> None:
+    book = "ProgramData/Microsoft/Network/Connections/Pbk/rasphone.pbk"
+    given = context({"SOFTWARE": software_hive()}, {book: data})
+    assert list(network_uses(given)) == []
+    assert problems(given.installation) == [(book, "no_connection")] * told
+
+
 def test_unknown_consumers_are_found_by_the_hash() -> None:
     system, software = system_hive(), software_hive()
     system.key(f"{SERVICES}\\Agent\\Parameters").binary("Config", b"head" + bytes.fromhex(ONE) + b"tail")
