@@ -60,7 +60,8 @@ def test_key_files_that_windows_would_not_open_are_told_and_nothing_is_put_back(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [({}, "key is sound"), ({"suffix": "9b2f0c51-7d3e-4f60-a1b2-c3d4e5f60718"}, "key can be saved")]
+    ("options", "told"),
+    [({}, "key is sound"), ({"suffix": "9b2f0c51-7d3e-4f60-a1b2-c3d4e5f60718"}, "key can be saved")],
 )
 def test_the_first_screen_says_what_became_of_their_keys(options: dict[str, Any], told: str) -> None:
     screen = forensics.render(examined(_host(**options).machine), "text")
