@@ -82,10 +82,21 @@ def test_an_ended_certificate_that_is_hyper_v_s_last() -> None:
     windows = Windows("HV01", SERVER_2022)
     windows.service("vmms")
     windows.put(windows.issue(windows.host, "2016-11-12", "2026-11-10", self_signed=True), cng=True, service="vmms")
-    assert told(examined(windows.machine)) == {
-        "certificate-expired": "high",
-        "service-uses-expiring-certificate": "critical",
-    }
+    case = examined(windows.machine)
+    assert told(case) == {"certificate-expired": "low", "service-uses-expiring-certificate": "medium"}
+    assert "restart the service vmms" in forensics.render(case, "text")
+    assert "MEDIUM, likely" in first_screen(case)
+
+
+def test_what_hyper_v_makes_itself_is_not_set_in_the_place_of_another() -> None:
+    windows = Windows("HV02", SERVER_2022)
+    windows.service("vmms")
+    made = windows.put(
+        windows.issue(windows.host, "2016-11-12", "2026-11-10", self_signed=True), cng=True, service="vmms"
+    )
+    case = examined(windows.machine)
+    (row,) = (row for row in case.rows("certificate") if row.thumbprint == made.thumbprint)
+    assert (row.successor is not None, row.new_by) == (True, "program")
 
 
 def test_a_copy_among_trusted_roots_of_a_certificate_that_is_gone_with_its_key() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from forensics.chain.judge import Judge, Missed
 from forensics.chain.recovery import Found, LockedCopy
 from forensics.chain.rows import found_at, hangs_on, with_recovery
+from forensics.chain.told_paths import told
 from forensics.formats.public_key import PublicKey
 from forensics.language import sentence
 from forensics.tables.key_chain import KeyChainRow
@@ -74,6 +75,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     doubts = (beside.undecided, *(found.undecided for _, found in asked), past.undecided)
     doubt = next((why for why in doubts if why is not None), None)
     if doubt is not None and row.recoverable is not None:
+        doubt = told(doubt, row.machine_id, own)
         better = with_recovery(replace(better, recoverable=None, recovery_doubt=doubt), None, None)
     return better if better is not row else None
 

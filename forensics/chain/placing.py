@@ -14,6 +14,7 @@ from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.links import Links
 from forensics.chain.master_key_place import CannotPlaceError, MasterKeyPlaces
 from forensics.chain.put_back import NoPlaceError, target_of, target_of_container
+from forensics.chain.told_paths import told
 from forensics.chain.tried_passwords import doubt_of, doubt_of_entra
 from forensics.chain.vault import OfCertificate
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
@@ -178,6 +179,7 @@ class _Placer:
 
     def _refused(self, slot: KeySlot, why: str) -> Placing:
         exportable = self._judge.prover.prove(slot).exportable
+        why = told(why, slot.file.row.machine_id, self._judge.paths)
         return Placing((), why, (), slot.file.row.path, self._unlocked_by(slot), exportable)
 
     def _refusal(self) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.recovery import OpenedBy, Recoverable
+from forensics.chain.told_paths import told
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.language import sentence
 from forensics.tables.answer import Answer
@@ -42,6 +43,7 @@ def orphan_row(file: KeyFileEvidence, links: Links, recoverable: Recoverable, pa
 def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: str, paths: WindowsPaths) -> KeyChainRow:
     proof = links.proof
     broken_at = links.broken_at
+    reason = links.broken.get(broken_at, "") if broken_at else links.doubt or ""
     row = KeyChainRow(
         machine_id=machine_id,
         source_path=source_path,
@@ -62,7 +64,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         verdict=links.verdict,
         broken_at=broken_at,
         recoverable=recoverable.answer,
-        recovery_doubt=recoverable.doubt,
+        recovery_doubt=recoverable.doubt and told(recoverable.doubt, machine_id, paths),
         key_copy=recoverable.locked.path if recoverable.locked else None,
         key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
         key_copy_hangs_on=hangs_on(recoverable.locked.path) if recoverable.locked else None,
@@ -73,7 +75,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         backup_hives=proof.older_hives if shadow_copy_of(proof.older_hives) is None else None,
         shadow_hives=proof.older_hives if shadow_copy_of(proof.older_hives) is not None else None,
         known_by=links.known_by,
-        reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
+        reason=told(reason, machine_id, paths),
     )
     if recoverable.answer:
         row.hangs_on = hangs_on(row.master_key_copy if row.copy_opens else None, proof.older_hives)

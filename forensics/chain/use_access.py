@@ -22,6 +22,7 @@ from forensics.chain.caller import Caller
 from forensics.chain.claim import home_of
 from forensics.chain.key_index import Home
 from forensics.chain.links import NO_FILE_THERE, Links
+from forensics.chain.told_paths import told
 from forensics.chain.undecided import why_undecided
 from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
@@ -124,7 +125,7 @@ class UseAccess:
             key_file_path=file.row.path if file else None,
             opens=verdict,
             opens_broken_at=answer.broken_at,
-            opens_reason=answer.reason,
+            opens_reason=told(answer.reason, use.machine_id, self._judge.paths),
         )
 
     def _key_access(self, file: KeyFileEvidence | None, caller: Caller | None) -> KeyAccess | None:

@@ -57,9 +57,6 @@ MAX_ANSWER = 512 << 20
 _LARGEST_FILE = 64 << 40
 """Format: bytes of the largest virtual disk that may be unpacked, of VHDX."""
 
-_made_before: list[object] = []
-"""What earlier examinations of this process had to compile: names of classes, as their children told them."""
-
 
 class InChildren:
     """The sources of one examination.
@@ -111,8 +108,6 @@ class InChildren:
     def _examine(self, settings: Settings, groups: Sequence[Group], known: Hashes) -> list[Group]:
         """Have each group examined; returns what is left of those of which a source ended the child."""
         again: list[Group] = []
-        compile_classes(_made_before)
-        _made_before.clear()
         if len(groups) > 1:
             be_ready(())
         tasks = [
@@ -137,8 +132,6 @@ class InChildren:
                 self._found[group] = outcome
                 if done < len(groups) or not is_forked_here():
                     compile_classes(outcome.made)
-                else:
-                    _made_before.extend(outcome.made)
             self._tick()
         return again
 

@@ -125,8 +125,8 @@ class NewCertificates:
         if row.renewed_by is not None or row.superseded == "replaced":
             return "replaced"
         maker = _of_maker(row)
-        # A device has one certificate, which nobody sets by hand.
-        if row.successor is not None and maker not in ("mdm", "entra"):
+        # A device, or a program, has one of its own, which nobody sets by hand.
+        if row.successor is not None and maker not in ("mdm", "entra", "program"):
             return "successor"
         if maker is not None:
             return maker

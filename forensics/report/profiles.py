@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.case_tables import CaseTables
 from forensics.language import message, sentence
+from forensics.report.accounted import has_several_disks
 from forensics.report.named import named
 from forensics.tables.machine import MachineRow
 
@@ -82,7 +83,9 @@ def has_profiles(case: CaseTables) -> bool:
 
 def windows_of(case: CaseTables) -> str:
     """Return what to call the Windows that opens keys: of profiles alone it is not on this disk."""
-    return "Windows" if has_profiles(case) else sentence("Windows on this disk")
+    if has_profiles(case):
+        return "Windows"
+    return sentence("its own Windows") if has_several_disks(case.sources) else sentence("Windows on this disk")
 
 
 def owner_of_stores(case: CaseTables) -> str:

@@ -203,9 +203,12 @@ def _open_folder(pieces: Pieces, path: Path) -> None:
         cause = error.__cause__
         raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(said_by(error))) from error
     if not add_contents(pieces, tree):
+        from forensics.sources.certificate_files import exported_certificates
+
         raise SourceError(
             "nothing_found",
-            sentence(
+            exported_certificates(tree, str(path))
+            or sentence(
                 "{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or "
                 "exported virtual machine; name the folder that holds Windows, Users or ProgramData, or the "
                 "image itself",

@@ -322,7 +322,7 @@ class TestSecretsAndServices:
         windows.certificate("AA", KEY, "web")
         row = only(windows)
         assert (row.verdict, row.broken_at, row.private_key) == (verdict, None, "proved")
-        assert (f"Protect/{own.guid}, shuts out SYSTEM" in row.reason) == (readable is False)
+        assert (f"Protect\\{own.guid}, shuts out SYSTEM" in row.reason) == (readable is False)
 
     @pytest.mark.parametrize(
         ("reader", "access", "verdict"),

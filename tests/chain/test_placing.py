@@ -13,6 +13,7 @@ from forensics.collectors.name_search import FoundFile
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.shadow_path import shadow_path
+from forensics.tables.windows_path import windows_path
 from testdata.builder import acl
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
@@ -196,7 +197,7 @@ class TestUsers:
         assert (row.recoverable, row.key_copy, row.recovery_doubt) == (
             None,
             key,
-            f"a file of master key {guid} lies in {master}, and nothing known here opens it",
+            f"a file of master key {guid} lies in {windows_path(master, drive='C:')}, and nothing known here opens it",
         )
 
     def test_a_whole_one_at_home_is_not_replaced(self) -> None:
@@ -209,7 +210,10 @@ class TestUsers:
         strange = make_master_key("placing/strange", ALICE, b"n" * 20, flags=5)
         made.write(home, strange.file.replace(strange.guid.encode("utf-16-le"), guid.encode("utf-16-le")))
         got = placing(made, self.GIVEN)
-        assert got.refusal == f"a sound file lies in {home}, and nothing shows that it is of no use"
+        assert (
+            got.refusal
+            == f"a sound file lies in {windows_path(home, drive='C:')}, and nothing shows that it is of no use"
+        )
 
 
 class TestMasterKeys:

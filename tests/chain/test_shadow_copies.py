@@ -16,6 +16,7 @@ from forensics.disk.tree import Entry, NotObtained, Unreadable, WantedNames
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.lsa import LsaMaterial
+from forensics.tables.windows_path import windows_path
 from testdata.builder import dpapi
 from testdata.builder.capi import Slot
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
@@ -196,7 +197,8 @@ class TestMasterKeys:
         assert (row.master_key_copy, row.master_key_shadow_copy, row.copy_opens) == (path, identifier(1), True)
         assert (row.master_key_copy_deleted, row.recoverable_from, row.shadow_hives) == (False, None, None)
         assert row.reason == (
-            f"master key {row.master_key_guid} is not where Windows looks for it; a file of it lies in {path}"
+            f"master key {row.master_key_guid} is not where Windows looks for it; a file of it lies in "
+            + windows_path(path, drive="C:")
         )
 
     def test_key_and_master_key_of_one_copy(self) -> None:
@@ -224,8 +226,9 @@ class TestSecrets:
         assert (row.verdict, row.broken_at, row.unlocked_by) == ("unusable", "secret", "nothing")
         assert (row.private_key, row.recoverable, row.recoverable_from) == ("proved", True, None)
         assert (row.shadow_hives, row.backup_hives, row.master_key_copy) == (name_of(CONFIG, 1), None, None)
+        hives = windows_path(name_of(CONFIG, 1), drive="C:")
         assert row.reason == (
-            f"only the DPAPI_SYSTEM of the hives in {name_of(CONFIG, 1)} opens master key {row.master_key_guid}; "
+            f"only the DPAPI_SYSTEM of the hives in {hives} opens master key {row.master_key_guid}; "
             "Windows no longer has that secret"
         )
 
@@ -263,8 +266,8 @@ class TestSecrets:
         assert (row.private_key, row.recoverable) == ("locked", None)
         assert row.recovery_doubt is not None
         assert row.recovery_doubt.startswith(
-            f"shadow copies of partition 1: a shadow copy was not searched whole: its {CONFIG}/SECURITY could not be "
-            "read whole: "
+            "shadow copies of partition 1: a shadow copy was not searched whole: its "
+            "C:\\Windows\\System32\\config\\SECURITY could not be read whole: "
         )
         assert [outcome for outcome, _ in found.told] == ["partial"]
 

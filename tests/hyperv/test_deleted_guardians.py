@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 import forensics
@@ -56,6 +57,15 @@ def test_key_files_that_windows_would_not_open_are_told_and_nothing_is_put_back(
     assert [b.text for b in finding.because if "Windows would not open it as it is" in b.text]
     assert not [b.text for b in finding.remedy if "repairstore" in b.text]
     assert [b.text for b in finding.remedy if b.text.startswith("Export-PfxCertificate")]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({}, "key is sound"), ({"suffix": "9b2f0c51-7d3e-4f60-a1b2-c3d4e5f60718"}, "key can be saved")],
+)
+def test_the_first_screen_says_what_became_of_their_keys(options: dict[str, Any], told: str) -> None:
+    screen = forensics.render(examined(_host(**options).machine), "text")
+    assert f"virtual machine APP01; {told}" in screen
 
 
 def test_a_plan_has_them_put_back_before_anything_is_given_up() -> None:

@@ -28,8 +28,9 @@ COMMANDS = {"keymortem", "recover", "explain", "examine", "json", "certlm", "cer
 """Of this program and of Windows, which stay as they are."""
 KINDS = {"truncated", "empty"}
 """Of problems, as table ``problem`` has them."""
-PATHS = {"and", "shadow", "copy", "of", "default"}
-"""In ``C:\\Documents and Settings``, in a path of a shadow copy, and in the default value of a registry key."""
+PATHS = {"and", "shadow", "copy", "of", "default", "deleted", "file", "record"}
+"""In ``C:\\Documents and Settings``, in a path of a shadow copy or of a deleted file, and in the default value of a
+registry key."""
 VALUES = {"capi", "cng", "tpm", "consumer", "store", "agent", "federation", "earlier", "generation", "https"}
 """Kinds of providers, columns and values of conditions, and references."""
 NAMES_THERE = {"frank", "localhost", "office", "on"}

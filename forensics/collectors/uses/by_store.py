@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from forensics.collectors.uses.consumers import (
     BITLOCKER_AGENT,
     EFS_RECOVERY,
+    HYPER_V_MANAGEMENT,
     LDAPS,
     NETWORK_UNLOCK,
     SERVICE,
@@ -31,6 +32,7 @@ _STORES: dict[tuple[StoreScope, str], tuple[Consumer, Certainty]] = {
     ("policy", "efs"): (EFS_RECOVERY, "proved"),
     ("machine", "wsus"): (WSUS_SIGNING, "likely"),
 }
+_OF_SERVICES: dict[str, Consumer] = {"vmms": HYPER_V_MANAGEMENT}
 _DOMAIN_CONTROLLER = "LanmanNT"
 
 
@@ -81,9 +83,10 @@ def service_store_uses(context: UseContext, known: Iterable[CertificateUseRow]) 
     replaced = {id(row) for row in own} - latest
     for row in context.certificates:
         if row.store_scope == "service" and row.service and (row.source_path, row.thumbprint) not in told:
+            consumer = _OF_SERVICES.get(row.service.lower(), SERVICE)
             use = _use(
                 context,
-                earlier(SERVICE) if id(row) in replaced else SERVICE,
+                earlier(consumer) if id(row) in replaced else consumer,
                 row,
                 detail=sentence("{service} (its own store {store})", service=row.service, store=row.store),
                 certainty="likely",

@@ -2,7 +2,8 @@
 
 References:
     Microsoft Learn, netsh http; Add a listener certificate (Remote Desktop); winrm; SQL Server: Configure SQL Server
-    Database Engine for encrypting connections; Set-RemoteAccess; LDAP over SSL certificates; dsregcmd; MOMCertImport.
+    Database Engine for encrypting connections; Set-RemoteAccess; LDAP over SSL certificates; dsregcmd; MOMCertImport;
+    Virtualization team blog, 2009-03-02: Fix for Cert Error on Hyper-V (what ends with the certificate of vmms).
 """
 
 from __future__ import annotations
@@ -214,6 +215,13 @@ SERVICE = Consumer(
     None,
     sentence("what this service does with a certificate and its key"),
     sentence("in the service's own settings; a service's own store by MMC > Certificates > Service account"),
+)
+HYPER_V_MANAGEMENT = Consumer(
+    "service",
+    SYSTEM,
+    sentence("connections to the consoles of virtual machines (vmconnect); host and running machines go on"),
+    sentence("restart the service vmms: likely it makes itself another one; running machines go on"),
+    "vmms",
 )
 DSC = Consumer(
     "DSC",

@@ -21,7 +21,7 @@ from forensics.report.first_screen.layout import height, place
 from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_examined, not_known, savable
 from forensics.report.folded_lines import fold
 from forensics.report.former import NOTHING_OF_TODAY, former_lines, is_former_only
-from forensics.report.named import sentences
+from forensics.report.named import named, sentences
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import services
 from forensics.report.profiles import IN_A_SESSION, computers_of, introduced_profile, is_profile, only_profiles
@@ -47,6 +47,8 @@ MOST_MACHINES = 4
 """Display: machines that the first screen names with what they are; the others it counts."""
 MOST_FORMER = 2
 """Display: former installations that the first screen names; the whole text names all."""
+MOST_KEPT_OFF = 2
+"""Display: machines that the first screen names of those that must not be started; the others it counts."""
 _IN_SHORT = message("IN SHORT")
 
 
@@ -133,7 +135,7 @@ class FirstScreen:
                 "savable",
                 _("KEYS YOU CAN STILL SAVE (keymortem recover)"),
                 list(savable(case, facts, where)),
-                _beside_savable(savable_ones),
+                self._beside_savable(savable_ones),
             ),
             Section("ending", _("ENDS WITHIN {days} DAYS", days=WITHIN.days), self._ending.entries, self._besides()),
             Section(
@@ -272,6 +274,30 @@ class FirstScreen:
             lines.append(_("{left_out}.", left_out=left_out(count, str(self._min_severity))))
         return sentences(lines)
 
+    def _beside_savable(self, chains: Sequence[KeyChainRow]) -> str:
+        hanging = [chain for chain in chains if chain.hangs_on is not None]
+        told_of = {
+            (chain.recoverable_on or chain.machine_id, chain.recoverable_from) for chain in chains if chain.thumbprint
+        }
+        nameless = sum(c.thumbprint is None and (c.machine_id, c.key_file_path) not in told_of for c in chains)
+        said = [self._not_to_be_started(hanging)] if hanging else []
+        return listed([*said, _("and {count} of no certificate", count=nameless)] if nameless else said)
+
+    def _not_to_be_started(self, chains: Sequence[KeyChainRow]) -> str:
+        if not has_several_disks(self._case.sources):
+            return _n(
+                "do not start this disk: {count} hangs on what Windows may delete",
+                "do not start this disk: {count} hang on what Windows may delete",
+                len(chains),
+            )
+        owners = dict.fromkeys(chain.recoverable_on or chain.machine_id for chain in chains)
+        return _n(
+            "do not start {machines}: {count} hangs on what Windows may delete",
+            "do not start {machines}: {count} hang on what Windows may delete",
+            len(chains),
+            machines=told(named([self._facts.machine_name(owner) for owner in owners], MOST_KEPT_OFF)),
+        )
+
     def _nothing(self) -> str:
         """Say that nothing that was seen is wrong, and that nothing ends soon."""
         is_profile = only_profiles(self._case)
@@ -295,22 +321,6 @@ class FirstScreen:
 def _and_more(names: Sequence[str], down: int) -> str:
     """Name the machines that have no line of their own, in the spoken language."""
     return _("and {count} more ({down} down): {names}", count=len(names), down=down, names=joined(names, ", "))
-
-
-def _beside_savable(chains: Sequence[KeyChainRow]) -> str:
-    hanging = sum(chain.hangs_on is not None for chain in chains)
-    told = {(chain.recoverable_on or chain.machine_id, chain.recoverable_from) for chain in chains if chain.thumbprint}
-    nameless = sum(c.thumbprint is None and (c.machine_id, c.key_file_path) not in told for c in chains)
-    said = []
-    if hanging:
-        said.append(
-            _n(
-                "do not start this disk: {count} hangs on what Windows may delete",
-                "do not start this disk: {count} hang on what Windows may delete",
-                hanging,
-            )
-        )
-    return listed([*said, _("and {count} of no certificate", count=nameless)] if nameless else said)
 
 
 def _severities(entries: Sequence[Entry]) -> str:

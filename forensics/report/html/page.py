@@ -42,7 +42,7 @@ from forensics.tables.source import leaves
 _SEPARATORS = re.compile(r"(?<=[\\/_,;])|(?<=\d-)(?=\d{4})")
 """After what a path or a security identifier may be broken; ``lists.js`` has the same."""
 DEAD_ELSEWHERE = "Dead: Windows cannot open them"
-"""Title where there are profiles without their Windows: that is not on the disk."""
+"""Title where there is no one disk with its Windows: of several disks, and of profiles alone."""
 GROUP_TITLES = {
     "dead": "Dead: Windows on this disk cannot open them",
     "undecided": "Undecided: the evidence does not tell",
@@ -69,6 +69,7 @@ def render_html(case: CaseTables) -> str:
     tables = Tables(case, chains)
     machines = virtual_machines(case)
     first = head_sections(case, causes.anchors)
+    is_of_several = has_several_disks(case.sources)
     return fill_page(
         "report.html.j2",
         {
@@ -86,8 +87,8 @@ def render_html(case: CaseTables) -> str:
             "severities": [name for name in SEVERITIES if name in causes.severities],
             "services": causes.services,
             "chains": chains,
-            "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
-            "disks": disk_table(case) if has_several_disks(case.sources) else None,
+            "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if is_of_several or has_profiles(case) else {}),
+            "disks": disk_table(case) if is_of_several else None,
             "machines": machine_views(case, chains.facts),
             "time": time_view(case, chains),
             "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from forensics.case_tables import CaseTables
 from forensics.language import sentence
@@ -31,11 +31,19 @@ class Keys:
                 self._by_certificate[chain.machine_id, chain.thumbprint].append(chain)
             elif chain.key_file_path:
                 self._by_file[chain.machine_id, chain.key_file_path.lower()] = chain
+        self._left: dict[tuple[int, str], list[KeyChainRow]] = defaultdict(list)
+        for row in case.rows("vm_guardian"):
+            left = self._by_file.get((row.machine_id, (row.encryption_key_file or "").lower()))
+            if left is not None and row.encryption_thumbprint:
+                self._left[row.machine_id, row.encryption_thumbprint].append(left)
 
     def best(self, machine_id: int, thumbprints: Iterable[str | None]) -> KeyChainRow | None:
         """Return the chain of some certificates whose key is the most likely to be had."""
-        chains = [chain for name in thumbprints for chain in self._by_certificate.get((machine_id, name or ""), ())]
-        return min(chains, key=lambda chain: _FATES.index(fate(chain)), default=None)
+        return _best(self._by_certificate, machine_id, thumbprints)
+
+    def left_behind(self, machine_id: int, thumbprints: Iterable[str | None]) -> KeyChainRow | None:
+        """Return the same of the key files of guardians whose certificates were deleted."""
+        return _best(self._left, machine_id, thumbprints)
 
     def of_use(self, use: CertificateUseRow) -> KeyChainRow | None:
         """Return the chain of what a use names: of its store, else of another one, else of the key file alone."""
@@ -51,6 +59,13 @@ class Keys:
         if use.thumbprint is None and use.key_file_path is not None:
             return self._by_file.get((use.machine_id, use.key_file_path.lower()))
         return self.best(use.machine_id, (use.thumbprint,))
+
+
+def _best(
+    chains: Mapping[tuple[int, str], list[KeyChainRow]], machine_id: int, thumbprints: Iterable[str | None]
+) -> KeyChainRow | None:
+    found = [chain for name in thumbprints for chain in chains.get((machine_id, name or ""), ())]
+    return min(found, key=lambda chain: _FATES.index(fate(chain)), default=None)
 
 
 def fate(chain: KeyChainRow | None) -> str:

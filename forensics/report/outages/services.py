@@ -214,6 +214,7 @@ class _Told:
         """Say why a virtual machine does not start."""
         needs = tuple(vm.needs)
         chain = self._keys.best(vm.machine_id, needs[::2])
+        left = self._keys.left_behind(vm.machine_id, needs[::2])
         down = self._made(
             names=[sentence("virtual machine {name}", name=_vm_name(vm))],
             findings=self.about("vm", number),
@@ -221,7 +222,7 @@ class _Told:
             thumbprints=needs,
             why=vm.starts_because,
             since=self._since.of_key(chain) if chain is not None else "",
-            key=fate(chain),
+            key=fate(chain or left),
         )
         down.confidence = "likely" if vm.starts_here == "likely_no" else down.confidence
         return down

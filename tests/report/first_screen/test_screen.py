@@ -148,6 +148,14 @@ def test_machines_share_the_screen() -> None:
     assert height("\n".join(lines)) <= LINES
 
 
+def test_of_several_disks_those_that_must_not_be_started_are_named() -> None:
+    rows = [dead(n, n, recoverable=True, hangs_on="shadow_copy") for n in (2, 3, 4)]
+    said = forensics.render(case_of(*rows, machines=4), "screen")
+    assert "3 (do not start WEB02, WEB03 and 1 more: 3 hang on what Windows may delete)" in said
+    alone = forensics.render(case_of(dead(1, recoverable=True, hangs_on="shadow_copy")), "screen")
+    assert "1 (do not start this disk: 1 hangs on what Windows may delete)" in alone
+
+
 def test_of_many_machines_the_worst_are_named_and_the_others_counted() -> None:
     lines = screen(case_of(use(1, 9), dead(1, 9), machines=12)).splitlines()
     assert lines[0] == "keymortem 9.9, as of 2026-11-22. Examined 12 of 12."
