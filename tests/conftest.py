@@ -22,6 +22,7 @@ from tests.oracles import not_checked, shared
 from tests.paths import REALDATA
 from tests.rules_read_once import rules_read_once
 from tests.stretched_once import keys_stretched_once
+from tests.unpacked_once import images_unpacked_once
 
 
 def pytest_collection_finish() -> None:
@@ -61,6 +62,13 @@ def stretched_once() -> Iterator[None]:
 def read_once() -> Iterator[None]:
     """Read the built-in rules once a process; tests of the reading itself call it where this does not reach."""
     with rules_read_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unpacked_once() -> Iterator[None]:
+    """Unpack each test image once a process."""
+    with images_unpacked_once():
         yield
 
 

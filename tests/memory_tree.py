@@ -75,20 +75,17 @@ class MemoryTree:
             self._add(path.strip("/"), None if path.endswith("/") else content)
 
     def _add(self, path: str, content: bytes | None) -> None:
-        parts = path.split("/")
-        for depth in range(1, len(parts)):
-            self._add_entry("/".join(parts[:depth]), None)
-        self._add_entry(path, content)
-
-    def _add_entry(self, path: str, content: bytes | None) -> None:
         key = _key(path)
         if key in self._entries:
             return
+        folder, _, name = path.rpartition("/")
         parent = key.rpartition("/")[0]
+        if parent not in self._entries:
+            self._add(folder, None)
         # Folders keep the spelling in which they were first seen, as a volume would.
-        stored = f"{self._entries[parent].path}/{path.rpartition('/')[2]}".lstrip("/")
+        stored = f"{self._entries[parent].path}/{name}" if parent else name
         self._entries[key] = Entry(
-            name=stored.rpartition("/")[2],
+            name=name,
             path=stored,
             is_dir=content is None,
             size=len(content or b""),

@@ -144,7 +144,8 @@ class _Begun:
         self._parts = parts
         self._child: Child | None = None
         with suppress(ContainedFailure):  # it could not even begin, which is then told as its end
-            self._child = Child(Task(_parse, (tuple((part.chunk, part.wants) for part in parts),), bounds))
+            chunks = tuple((part.chunk, part.wants) for part in parts)
+            self._child = Child(Task(_parse, (chunks, CHUNK_SECONDS), bounds))
 
     def close(self) -> None:
         """End it, wherever it is."""
@@ -189,14 +190,14 @@ class _Begun:
         part.log.parsed(records, failure, part.offset)
 
 
-def _parse(sender: Sender, parts: Sequence[tuple[bytes, Callable[[str], bool]]]) -> None:
+def _parse(sender: Sender, parts: Sequence[tuple[bytes, Callable[[str], bool]]], seconds: float) -> None:
     """Be the child."""
     has_clock = hasattr(signal, "setitimer")
     if has_clock:
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for chunk, wants in parts:
         if has_clock:
-            signal.setitimer(signal.ITIMER_PROF, CHUNK_SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, seconds)
         for item in _parsed(chunk, wants):
             sender.record(_RECORD + item.encode("utf-8", "replace") if isinstance(item, str) else item)
         sender.record(_END)

@@ -42,7 +42,7 @@ class Bounds:
     answer: int
     file: int = 0
     quiet: bool = False
-    step: int = 0
+    step: float = 0
 
 
 def die_with(parent: int, life: int) -> None:
@@ -81,7 +81,7 @@ def be_bounded(bounds: Bounds) -> None:
         _limit_resources(bounds)
 
 
-def begin_step(seconds: int) -> None:
+def begin_step(seconds: float) -> None:
     """Have the operating system end this process, a child, unless it begins another step within this time.
 
     Args:

@@ -7,6 +7,7 @@ silence the others.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ class Steps:
     prepare: Callable[..., Do]
     arguments: tuple[Any, ...]
     count: int
-    seconds: int
+    seconds: float
     classes: tuple[type, ...] = ()
 
 
@@ -125,7 +126,7 @@ class _Run:
 
 
 def _task(steps: Steps, left: Sequence[int]) -> Task:
-    processor = _TO_PREPARE + steps.seconds * len(left)
+    processor = _TO_PREPARE + math.ceil(steps.seconds * len(left))
     bounds = Bounds(MAX_MEMORY, processor, processor * _CLOCK, MAX_ANSWER, step=steps.seconds)
     return Task(_do, (steps, tuple(left)), bounds)
 

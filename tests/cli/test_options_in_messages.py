@@ -33,6 +33,8 @@ def texts(path: Path) -> Iterator[str]:
     if path.suffix != ".py":
         yield from (line for line in content.splitlines() if not _CSS.search(line))
         return
+    if "--" not in content:
+        return
     tree = ast.parse(content)
     silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

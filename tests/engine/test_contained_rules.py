@@ -39,8 +39,10 @@ CRASH, HANG, FINE = (
 ENDS = {0: "fall", 1: "spin"}
 SAID = {
     "crash": "it crashed (SIGSEGV)",
-    "hang": "it took more than 1 seconds of processor time",
+    "hang": "it took more than 0.3 seconds of processor time",
 }
+TIME = 0.3
+"""Seconds of processor time; asking a rule takes a hundredth of it."""
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def case() -> Case:
 def hostile(monkeypatch: pytest.MonkeyPatch, module: ModuleType, prepare: str, seconds: str) -> None:
     """Have the first rule crash whatever asks it, and the second one hang."""
     monkeypatch.setattr(module, prepare, partial(ending, ENDS, f"{module.__name__}.{prepare}"))
-    monkeypatch.setattr(module, seconds, 1)
+    monkeypatch.setattr(module, seconds, TIME)
 
 
 def test_a_rule_that_ends_its_process_is_a_problem_and_the_others_are_asked(
@@ -146,7 +148,7 @@ def test_what_lint_cannot_judge_is_told(pack: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_expression_that_never_ends_is_told_by_its_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but the operating system ends a search of Python's ``re``."""
-    monkeypatch.setattr(examples, "_SECONDS_IN_CHILD", 1)
+    monkeypatch.setattr(examples, "_SECONDS_IN_CHILD", TIME)
     endless = {**EXAMPLES[0], "because": "(a|aa)+$"}
     rule = {"because": "a" * 60 + "!", "examples": [endless, *EXAMPLES]}
     with within(20):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -240,9 +241,14 @@ PARSERS = ("xml", "pyexpat", "lxml", "defusedxml", "plistlib", "bs4", "html5lib"
 READERS = {"read_xml", "read_html", "fromstring", "fromstringlist", "iterparse", "XMLParser", "XMLPullParser"}
 
 
+_MAY_PARSE = re.compile("|".join((*PARSERS, *READERS, "import_module", "__import__")))
+
+
 def around(source: str) -> list[str]:
     """Return what of a module's imports and calls parses XML."""
-    found = []
+    found: list[str] = []
+    if not _MAY_PARSE.search(source):
+        return found
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.split(".")[0] in PARSERS]

@@ -14,6 +14,7 @@ import forensics
 HOME = Path(forensics.__file__).parent
 SAID = frozenset({"_", "message", "sentence"})
 COUNTED = frozenset({"_n", "sentence_n"})
+_MAY_SAY = re.compile(rf"\b(?:{'|'.join(SAID | COUNTED)})\(")
 _IN_TEMPLATES = re.compile(r"\bt\('((?:[^'\\]|\\.)*)'")
 
 
@@ -23,7 +24,8 @@ def _said() -> tuple[tuple[str, str, ast.Call], ...]:
     return tuple(
         (file.relative_to(HOME).as_posix(), name, node)
         for file in sorted(HOME.rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if _MAY_SAY.search(source := file.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         for name in [node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")]
         if name in SAID | COUNTED

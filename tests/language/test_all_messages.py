@@ -51,6 +51,7 @@ ERRORS = frozenset(
     }
 )
 """Errors whose texts become rows."""
+_MAY_RAISE = re.compile("|".join(ERRORS))
 _PROSE = re.compile(r"[a-z]{2,},? [a-z]{2,}")
 
 
@@ -69,7 +70,8 @@ def _raised() -> Iterator[tuple[str, str]]:
     for room in CONVERTED:
         files = [HOME / room] if room.endswith(".py") else sorted((HOME / room).rglob("*.py"))
         for file in files:
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            source = file.read_text(encoding="utf-8")
+            for node in ast.walk(ast.parse(source)) if _MAY_RAISE.search(source) else ():
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
                     for argument in node.args:
                         if isinstance(argument, ast.Constant | ast.JoinedStr):
