@@ -164,4 +164,5 @@ def derive(digest: str, purpose: int, password: str, salt: bytes, rounds: int, l
     value = bytes([purpose]) * block + filled
     for _ in range(rounds):
         value = new(value).digest()
-    return value[:length]
+    derived: bytes = value[:length]
+    return derived
