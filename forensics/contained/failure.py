@@ -80,7 +80,7 @@ def _name(number: int) -> str:
         return sentence("signal {number}", number=number)
 
 
-def _span(seconds: int) -> str:
+def _span(seconds: float) -> str:
     return (
         sentence("{seconds} hours", seconds=seconds // 3600)
         if seconds >= 7200

@@ -152,8 +152,9 @@ def derive(digest: str, purpose: int, password: str, salt: bytes, rounds: int, l
     Raises:
         ValueError: More bytes are wanted than the hash has.
     """
-    block = hashlib.new(digest).block_size
-    if length > hashlib.new(digest).digest_size:
+    new = getattr(hashlib, digest)
+    block = new().block_size
+    if length > new().digest_size:
         raise ValueError("more bytes than one hash has")
     secret = (password + "\0").encode("utf-16-be")
     filled = b"".join(
@@ -162,5 +163,6 @@ def derive(digest: str, purpose: int, password: str, salt: bytes, rounds: int, l
     )
     value = bytes([purpose]) * block + filled
     for _ in range(rounds):
-        value = hashlib.new(digest, value).digest()
-    return value[:length]
+        value = new(value).digest()
+    derived: bytes = value[:length]
+    return derived

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,14 @@ def tables(rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Row]]:
 
 
 def _row(table: str, number: int, values: dict[str, Any]) -> Row:
-    row_class = ROW_CLASSES[table]
-    required: dict[str, Any] = {
-        f.name: "" for f in fields(row_class) if f.default is MISSING and f.default_factory is MISSING
-    }
-    kinds = {spec.name: spec.kind for spec in column_specs(table)}
-    made = {k: parse_utc(v) if kinds[k] == "datetime" else v for k, v in values.items()}
+    row_class, required, times = _plan(table)
+    made = {name: parse_utc(value) if name in times else value for name, value in values.items()}
     return row_class(**{**required, "machine_id": 1, "source_path": f"{table}/{number}", **made})
+
+
+@cache
+def _plan(table: str) -> tuple[type[Row], dict[str, Any], set[str]]:
+    """Return the class of a table's rows, what it must be given, and its columns that are times."""
+    row_class = ROW_CLASSES[table]
+    required = {f.name: "" for f in fields(row_class) if f.default is MISSING and f.default_factory is MISSING}
+    return row_class, required, {spec.name for spec in column_specs(table) if spec.kind == "datetime"}

@@ -1,7 +1,7 @@
 """Opens sources, each in a process of its own, and prints which rare readers that imported.
 
-``python -m tests.forms.opener`` takes lines of JSON, ``[path, options of Unlock and Choices, whether to examine it
-whole]``.
+``python -m tests.forms.opener PLAIN...`` takes lines of JSON, ``[path, options of Unlock and Choices, whether to
+examine it whole]``. Plain sources that are named are opened first: what they import, no other has to.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def imported() -> list[str]:
 
 def main() -> None:
     """Answer each line with the readers that are there afterwards."""
+    for plain in sys.argv[1:]:
+        open_source(Path(plain)).close()
     for line in sys.stdin:
         path, options, whole = json.loads(line)
         child = os.fork()

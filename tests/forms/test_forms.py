@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("rows_alone")
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 STANDARD_LIBRARY = ("lzma", "bz2", "zipfile", "tarfile")
+PLAIN: tuple[Carries, ...] = ("disk", "files")
 Ask = Callable[[Path, Mapping[str, object], bool], list[str]]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes can be forked")
 PATHS = ("source_path", "key_file_path")
@@ -52,9 +54,10 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    command = [sys.executable, "-m", "tests.forms.opener"]
+@contextmanager
+def opener(*plain: Path) -> Iterator[Ask]:
+    """Start what opens sources, where plain ones were opened before."""
+    command = [sys.executable, "-m", "tests.forms.opener", *map(str, plain)]
     process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -70,6 +73,14 @@ def ask() -> Iterator[Ask]:
     to.close()
     assert process.wait() == 0
     answers.close()
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """Ask which readers a source needs, those of the standard library aside."""
+    folder = tmp_path_factory.mktemp("plain")
+    with opener(*(FORMS[REFERENCE[carries]].make(folder) for carries in PLAIN)) as imported:
+        yield imported
 
 
 def examined(form: Form, path: Path) -> forensics.Case:
@@ -165,9 +176,10 @@ def test_the_reader_is_the_one_that_the_table_names(made: tuple[Form, Path], ask
 
 
 @needs_fork
-def test_an_examination_of_a_plain_disk_imports_no_reader_of_another_form(tmp_path: Path, ask: Ask) -> None:
+def test_an_examination_of_a_plain_disk_imports_no_reader_of_another_form(tmp_path: Path) -> None:
     """Opening costs nothing for forms that are not there."""
-    assert ask(FORMS[REFERENCE["disk"]].make(tmp_path), {}, True) == []
+    with opener() as imported:
+        assert imported(FORMS[REFERENCE["disk"]].make(tmp_path), {}, True) == []
 
 
 def test_the_names_are_unique_and_the_references_plain() -> None:

@@ -31,12 +31,6 @@ WEB, API = "5128463CB51FB4BFB5489BA043D6FCE174F6CA79", "9D36AE7DEC02022E8049BE62
 CSP_NAME, LOCAL_KEY_SET = "1.3.6.1.4.1.311.17.1", "1.3.6.1.4.1.311.17.2"
 
 
-@pytest.fixture(autouse=True)
-def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Derive keys with few rounds: how many there are is for the tests of the files themselves."""
-    monkeypatch.setattr("forensics.recovery.pkcs12.ROUNDS", 2_000)
-
-
 @pytest.fixture
 def password(tmp_path: Path) -> Path:
     (tmp_path / "pw.txt").write_text(f"{PASSWORD}\nsecond line\n", encoding="utf-8")
