@@ -10,7 +10,7 @@ from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import RuleSqlError
 from forensics.engine.rule import Level, Named, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
-from forensics.engine.subjects import default_subject, named_keys, rank
+from forensics.engine.subjects import CALLED_BY_SUBJECT, called, default_subject, named_keys, rank
 
 _ASKED = {"machine": "kind IS DISTINCT FROM 'profile'"}
 """Of which rows of a table a rule is asked, where that is not all: profiles alone show nothing of any machine."""
@@ -225,7 +225,12 @@ class Query:
         return f"windows_path(this.machine_id, {sql})" if column == path_column(name) else sql
 
     def _value(self, name: str) -> str:
-        return self._said.get(name) or (name if "." in name else f"this.{name}")
+        if name in self._said:
+            return self._said[name]
+        row, _, column = name.rpartition(".")
+        if column == "subject" and (row or self.rule.table) in CALLED_BY_SUBJECT:
+            return called(row or "this")
+        return name if row else f"this.{name}"
 
     def _level(self, levels: tuple[Level, ...]) -> str:
         cases = "".join(f" WHEN ({self.sql(level.when)}) THEN {quoted(level.value)}" for level in levels if level.when)

@@ -6,9 +6,16 @@ _COMPUTER = (
     "coalesce((SELECT max(machine.computer_name) FROM machine WHERE machine.machine_id = this.machine_id),"
     " 'machine ' || this.machine_id)"
 )
+
+
+def called(row: str = "this") -> str:
+    """Return the SQL for what to call a certificate: one without subject, as ACME issues them, by its thumbprint."""
+    return f"CASE WHEN {row}.subject = '' THEN {row}.thumbprint ELSE {row}.subject END"
+
+
 _SUBJECTS = {
     "machine": ("coalesce(this.computer_name, this.machine_guid, 'machine ' || this.machine_id)", "{id}"),
-    "certificate": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
+    "certificate": ("this.thumbprint", f"coalesce({called()}, this.thumbprint)"),
     "certificate_use": (
         "coalesce(this.thumbprint, this.source_path)",
         "this.consumer || coalesce(' ' || this.detail, '')",
@@ -18,7 +25,7 @@ _SUBJECTS = {
     "master_key": ("this.path", "this.guid"),
     "key_chain": (
         "coalesce(this.thumbprint, this.key_file_path)",
-        "coalesce(this.subject, this.container, windows_path(this.machine_id, this.key_file_path))",
+        f"coalesce({called()}, this.container, windows_path(this.machine_id, this.key_file_path))",
     ),
     "secret": ("this.name || ' ' || this.generation", "{id}"),
     "service": ("this.name", "{id}"),
@@ -36,7 +43,7 @@ _SUBJECTS = {
         "coalesce(this.subject, 'public key ' || substr(this.public_key_sha256, 1, 16))",
     ),
     "former_windows": ("this.folder", "{id}"),
-    "efs_agent": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
+    "efs_agent": ("this.thumbprint", f"coalesce({called()}, this.thumbprint)"),
     "secure_boot": (
         "coalesce((SELECT machine.computer_name FROM machine WHERE machine.machine_id = this.machine_id),"
         " 'machine ' || this.machine_id)",
@@ -55,9 +62,11 @@ _SUBJECTS = {
         "coalesce(this.vm_name, this.vm_id, this.configuration)",
         "{id} || CASE WHEN this.is_checkpoint THEN ' (checkpoint)' ELSE '' END",
     ),
-    "guardian": ("coalesce(this.thumbprint, this.source_path)", "coalesce(this.subject, this.thumbprint)"),
+    "guardian": ("coalesce(this.thumbprint, this.source_path)", f"coalesce({called()}, this.thumbprint)"),
     "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
+CALLED_BY_SUBJECT = frozenset({"certificate", "key_chain", "guardian", "efs_agent"})
+"""Tables whose rows are called by the subject of a certificate."""
 KEY_TABLES = frozenset(
     {
         "key_chain",

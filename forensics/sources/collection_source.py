@@ -22,7 +22,7 @@ _LOGS = (".LOG", ".LOG1", ".LOG2")
 
 
 _OTHER_DRIVE = sentence(
-    "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
+    "another drive of the machine, which holds no Windows: only what its settings and links name there is examined"
 )
 
 

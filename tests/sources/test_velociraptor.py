@@ -18,7 +18,7 @@ SYSTEM = "Windows/System32/config/SYSTEM"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 RAW_C = "%5C%5C.%5CC%3A"
 OLDER = "collected from a volume shadow copy: an older state of a drive, not examined"
-OTHER = "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
+OTHER = "another drive of the machine, which holds no Windows: only what its settings and links name there is examined"
 SHADOWS = (
     "uploads/ntfs/HarddiskVolumeShadowCopy1",
     "uploads/auto/%5C%5C.%5CHarddiskVolumeShadowCopy1",
