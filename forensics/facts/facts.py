@@ -25,6 +25,7 @@ from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+from forensics.tables.timestamps import as_utc
 from forensics.tables.use import CertificateUseRow
 
 
@@ -98,6 +99,7 @@ class _Facts:
         # A service that names this one stops when it ends, whatever lies beside it.
         renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
+        ended = row.not_after is not None and as_utc(row.not_after) < self._as_of
         found = replace(
             row,
             used_by=used.used_by,
@@ -110,7 +112,7 @@ class _Facts:
             successor=successor.thumbprint if successor else None,
             renewed_by=renewed_by.thumbprint if renewed_by else None,
             renewed_until=renewed_by.not_after if renewed_by else None,
-            standing=_standing(used, renewed_by is not None, renewal.is_daily),
+            standing=_standing(used, renewed_by is not None, renewal.is_left_behind(ended)),
             renewer=renewal.renewer,
             renewal_due=renewal.renewal_due,
             warn_from=renewal.warn_from,
@@ -138,9 +140,9 @@ class _Facts:
         return self._standings[row.machine_id].get((row.thumbprint, row.source_path), "unused")
 
 
-def _standing(used: Used, is_renewed: bool, is_daily: bool) -> Standing:
+def _standing(used: Used, is_renewed: bool, is_left_behind: bool) -> Standing:
     # What makes them may well count as their user.
-    if is_daily and not used.end_stops:
+    if is_left_behind and not used.end_stops:
         return "daily"
     if used.used_by:
         return "in_use"

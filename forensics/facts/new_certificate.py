@@ -52,6 +52,7 @@ _OF_RENEWER: Mapping[Renewer, NewBy] = {
     "Web Application Proxy": "program",
     "Azure guest agent": "program",
     "Hyper-V": "program",
+    "AD CS": "program",
     "development tools": "program",
 }
 _OF_DEVICE: Mapping[str, NewBy] = {"Entra join": "entra", "Workplace join": "entra", "MDM": "mdm"}

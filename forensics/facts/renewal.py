@@ -4,7 +4,7 @@ References:
     MS-CRTD 2.6 (pKIOverlapPeriod, the renewal period of a template); Microsoft Learn, Configure server certificate
     auto-enrolment; gradenegger.eu, "Configuring a Certificate Template for Online Responders" (two weeks, two days);
     call4cloud.nl, "Intune device certificate renewal" (41 days); letsencrypt.org, Integration Guide (with a
-    third left).
+    third left); MS-WCCE 3.2.1.4.3.2.15 (an authority makes another exchange certificate when one is asked for).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _KNOWN: tuple[tuple[Renewer, Callable[[CertificateRow], bool]], ...] = (
     ("Operations Manager", lambda row: row.store.lower() == "microsoft monitoring agent" and row.self_signed is True),
     ("Web Application Proxy", lambda row: _starts(row.subject, "cn=adfs proxytrust") and row.self_signed is True),
     ("Hyper-V", lambda row: (row.service or "").lower() == "vmms" and row.self_signed is True),
+    ("AD CS", lambda row: "msKeyExchange" in row.eku and not row.is_ca),
     ("OCSP responder", lambda row: row.eku == ["OCSPSigning"] and not row.is_ca),
     (
         "development tools",
@@ -73,10 +74,9 @@ class Renewal:
     warn_from: datetime | None = None
     alarm_from: datetime | None = None
 
-    @property
-    def is_daily(self) -> bool:
-        """Another one follows within days, and the old ones are left behind."""
-        return self.renewer in _DAILY
+    def is_left_behind(self, ended: bool) -> bool:
+        """Tell whether another one follows within days, or when it is needed, and nobody misses this one."""
+        return self.renewer in _DAILY or (ended and self.renewer == "AD CS")
 
 
 class Renewals:

@@ -44,6 +44,7 @@ Renewer = Literal[
     "Entra ID",
     "Azure guest agent",
     "Hyper-V",
+    "AD CS",
     "development tools",
 ]
 """What renews a certificate by itself, or makes another one in its place."""
@@ -154,7 +155,7 @@ class CertificateRow(Row):
     renewed_until: datetime | None = column("End of the certificate in renewed_by, UTC", None)
     standing: Standing = column(
         "something uses it; nothing is known to; nothing is, and renewed_by, or another one of Remote Desktop, has "
-        "taken over from it; it was made for a day or so, like many before it, another one follows, and nothing stops with it",
+        "taken over from it; it was made for some days at most, like many before it, another one follows, and nothing stops with it",
         "unused",
     )
     renewer: Renewer | None = column("what renews it by itself, by its template, issuer, store or names", None)

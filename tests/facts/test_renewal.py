@@ -67,6 +67,7 @@ def test_the_last_year_of_an_authority_and_of_a_guardian_counts() -> None:
         ("Operations Manager", {"store": "Microsoft Monitoring Agent", "self_signed": True}, 0),
         ("Web Application Proxy", {"subject": "CN=ADFS ProxyTrust - WAP01", "self_signed": True}, 0),
         ("Hyper-V", {"store_scope": "service", "service": "vmms", "self_signed": True}, 0),
+        ("AD CS", {"eku": ["msKeyExchange"]}, 0),
         ("OCSP responder", {"eku": ["OCSPSigning"]}, 2),
         ("development tools", {"friendly_name": "ASP.NET Core HTTPS development certificate"}, 0),
     ],

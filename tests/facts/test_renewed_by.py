@@ -219,6 +219,13 @@ def test_one_of_each_day_is_so_unless_something_stops_with_it() -> None:
     ]
 
 
+def test_nobody_misses_an_exchange_certificate_of_an_authority_once_it_has_ended() -> None:
+    until = {"2025-10-31": "daily", "2025-11-02": "unused"}
+    for end, standing in until.items():
+        exchange = certificate("AA", end, "2025-10-25", eku=["msKeyExchange"], template="CAExchange")
+        assert (facts(exchange)["AA"].renewer, facts(exchange)["AA"].standing) == ("AD CS", standing)
+
+
 def test_a_store_into_which_a_service_looks_will_do() -> None:
     hosted = certificate("BB", "2028-01-01", store="WebHosting")
     assert facts(OLD, hosted, chain(hosted))["AA"].renewed_by is None

@@ -48,7 +48,7 @@ GROUP_TITLES = {
     "undecided": "Undecided: the evidence does not tell",
     "open": "Usable, but every user may read the key file",
     "usable": "Usable: opened and proved",
-    "daily": "Made anew each day: nobody misses their keys",
+    "daily": "Made anew within days: nobody misses their keys",
     "orphan": "Key files that no certificate names",
 }
 

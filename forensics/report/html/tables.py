@@ -30,7 +30,7 @@ VERDICTS = {
     "undecided": "undecided",
     "open": "open to everybody",
     "usable": "usable",
-    "daily": "made anew each day",
+    "daily": "made anew within days",
     "": "–",
 }
 OPENS = {"usable": "opens", "unusable": "does not open", "unknown": "unknown"}
