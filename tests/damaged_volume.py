@@ -97,6 +97,12 @@ def packed_volume(name: str, out: Path) -> Path:
     return out
 
 
+def content_of(volume: Path, path: str) -> bytes:
+    """Return the content of a file of a volume with Windows, as it lies there."""
+    with open_source(volume) as source:
+        return source.installations[0].read(path, limit=64 << 20).data
+
+
 def crowded_volume(name: str, out: Path) -> Path:
     """Build a scenario's volume with short names, and so many files beside its keys that folders have many nodes."""
     from testdata.builder.ntfs import NtfsExtras, build_ntfs

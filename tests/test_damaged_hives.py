@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import forensics
+from tests import damaged_volume as volumes
 from tests.hive_surgery import lose_subkeys, lose_values
 from tests.test_less_evidence import CONFIG, collect
 from tests.torn_hive import tear
@@ -213,3 +214,22 @@ def test_a_name_of_a_provider_has_characters(tmp_path: Path, letter: str, told: 
     [chain] = [row for row in case.rows("key_chain") if row.thumbprint == whole.thumbprint]
     assert (chain.verdict, chain.broken_at) == (("unknown", None) if told else ("unusable", "provider"))
     assert ("bad_text" in {row.kind for row in case.rows("problem")}) == told
+
+
+@pytest.mark.parametrize("damage", [lose_values, lose_subkeys, lambda hive, key: hive.write_bytes(bytes(8192))])
+def test_who_must_read_a_key_is_not_told_by_a_registry_that_was_not_read(
+    tmp_path: Path, damage: Callable[[Path, str], None]
+) -> None:
+    """NETWORK SERVICE opens the keys of listeners; which certificate is a listener's stands in SYSTEM."""
+    disk = volumes.packed_volume("odd-server", tmp_path / "odd-server.ntfs")
+    whole = {row.thumbprint: row for row in forensics.examine(disk).rows("key_chain") if row.access == "denied"}
+    stations = "ControlSet001\\Control\\Terminal Server\\WinStations"
+    system = volumes.content_of(disk, f"{CONFIG}/SYSTEM")
+    data, hive = bytearray(disk.read_bytes()), tmp_path / "SYSTEM"
+    at = data.index(system)
+    hive.write_bytes(system)
+    damage(hive, stations)
+    data[at : at + len(system)] = hive.read_bytes().ljust(len(system), b"\0")[: len(system)]
+    disk.write_bytes(data)
+    denied = {row.thumbprint for row in forensics.examine(disk).rows("key_chain") if row.access == "denied"}
+    assert denied <= whole.keys()

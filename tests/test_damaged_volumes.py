@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import forensics
-from forensics.sources.open import open_source
 from testdata.builder import acl
 from tests import damaged_volume as volumes
 from tests.ntfs_surgery import record_of
@@ -171,8 +170,7 @@ def test_a_wrong_bit_in_a_name_makes_no_key_file_of_another_name(
 
 def modulus_in(volume: Path, path: str) -> bytes:
     """Return the modulus in the public half of a container, as it lies there."""
-    with open_source(volume) as source:
-        data = source.installations[0].read(path).data
+    data = volumes.content_of(volume, path)
     at = data.index(b"RSA1") + 12
     return data[at : at + 256]
 

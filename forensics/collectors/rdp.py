@@ -98,11 +98,17 @@ def listener_certificates(
         yield ListenerCertificate(thumbprint, DEFAULT_LISTENER, store, True, True, is_on, where, stations.timestamp)
         return
     found = [c for c in certificates if c.store.lower() == store.lower() and c.store_scope == "machine"]
-    if found:
+    if found and stations is not None and not _may_name_another(system, stations):
         last = max(found, key=_lasts)
         yield ListenerCertificate(
             last.thumbprint, DEFAULT_LISTENER, last.store, True, False, is_on, last.source_path, last.source_time
         )
+
+
+def _may_name_another(system: RegistryView, stations: Key) -> bool:
+    """Tell whether damage hides which certificate is the listener's; a torn hive shows what it was."""
+    seen = (system.saw(path) for path in (stations.path, f"{stations.path}\\{DEFAULT_LISTENER}"))
+    return not system.is_torn and not all(outcome.is_whole for outcome in seen)
 
 
 def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:

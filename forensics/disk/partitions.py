@@ -99,18 +99,24 @@ def _has_boot_sector(disk: VolumeReader, partition: Partition) -> bool:
 
 
 def _gpt(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
+    """Return the first table whose checksums fit, else the primary one if only they do not."""
     problems: list[str] = []
     is_start_gone = False
+    doubted: tuple[Partition, ...] | None = None
     for what, offset in (("primary", sector), ("backup", disk_size - sector)):
         try:
             header = disk.read_at(offset, 92)
             if header[:8] != b"EFI PART":
                 raise Unreadable(sentence("no GPT header"))
-            if is_start_gone:
-                _check_sums(disk, header, sector, offset)
-            return PartitionTable("gpt", tuple(_gpt_partitions(disk, header, sector)), tuple(problems))
+            entries = _entries(disk, header, sector)
+            if not is_start_gone and doubted is None:
+                doubted = tuple(_gpt_partitions(header, entries, sector))
+            _check_sums(disk, header, entries, sector, offset)
+            return PartitionTable("gpt", tuple(_gpt_partitions(header, entries, sector)), tuple(problems))
         except Unreadable as reason:
             problems.append(sentence("the {what} GPT is damaged: {reason}", what=what, reason=reason))
+        if doubted is not None:
+            continue
         protective = _is_protective(disk)
         # A disk that went back to MBR keeps the old backup table at its end.
         if protective is False:
@@ -118,7 +124,7 @@ def _gpt(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | No
         if protective is None and not is_start_gone:
             is_start_gone = True
             problems.append(sentence("sector 0 holds no MBR either: the partitions are those of the backup GPT"))
-    return None
+    return PartitionTable("gpt", doubted, tuple(problems)) if doubted is not None else None
 
 
 def _is_protective(disk: VolumeReader) -> bool | None:
@@ -129,29 +135,30 @@ def _is_protective(disk: VolumeReader) -> bool | None:
         return None
 
 
-def _check_sums(disk: VolumeReader, header: bytes, sector: int, offset: int) -> None:
-    """Refuse a table for which nothing else speaks, unless it is whole and knows where it lies; raises Unreadable."""
+def _check_sums(disk: VolumeReader, header: bytes, entries: bytes, sector: int, offset: int) -> None:
+    """Refuse a table that is not whole, or does not know where it lies; raises Unreadable."""
     length, found, own = *struct.unpack_from("<II", header, 12), struct.unpack_from("<Q", header, 24)[0]
     if not 92 <= length <= sector or own * sector != offset:
         raise Unreadable(sentence("its header does not belong where it lies"))
-    whole = disk.read_at(offset, length)
+    whole = header if length == len(header) else disk.read_at(offset, length)
     if zlib.crc32(whole[:16] + bytes(4) + whole[20:]) != found:
         raise Unreadable(sentence("the checksum of its header does not fit"))
-    entries_at, count, size, expected = struct.unpack_from("<QIII", header, 72)
-    if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
-        raise Unreadable(sentence("{count} entries of {size} bytes", count=count, size=size))
-    if zlib.crc32(disk.read_at(entries_at * sector, count * size)) != expected:
+    if zlib.crc32(entries) != struct.unpack_from("<I", header, 88)[0]:
         raise Unreadable(sentence("the checksum of its entries does not fit"))
 
 
-def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[Partition]:
+def _entries(disk: VolumeReader, header: bytes, sector: int) -> bytes:
     entries_at, count, size = struct.unpack_from("<QII", header, 72)
     if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
         raise Unreadable(sentence("{count} entries of {size} bytes", count=count, size=size))
     if disk.size is not None and entries_at * sector + count * size > disk.size:
         raise Unreadable(sentence("its entries would lie beyond the end of the disk"))
-    entries = disk.read_at(entries_at * sector, count * size)
-    for number in range(count):
+    return disk.read_at(entries_at * sector, count * size)
+
+
+def _gpt_partitions(header: bytes, entries: bytes, sector: int) -> Iterator[Partition]:
+    size = struct.unpack_from("<I", header, 84)[0]
+    for number in range(len(entries) // size):
         kind, unique, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)
         if not any(kind) or last < first:
             continue

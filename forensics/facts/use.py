@@ -63,7 +63,7 @@ class Places:
         partial = self._partial[use.machine_id]
         store, element, _ = use.source_path.partition(_ELEMENTS)
         # The listener takes the last of its store: one that cannot be read may be it.
-        is_chosen = use.consumer == "RDP" and element and any(path.startswith(store) for path in partial)
+        is_chosen = use.consumer == "RDP" and element and any(path.startswith(f"{store}\\") for path in partial)
         return "partial" if is_chosen or use.source_path.startswith(partial) else "present"
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 CURVE_BITS = {"P-256": 256, "P-384": 384, "P-521": 521}
-_MOST_DAMAGED = 8
+_FEW = 8
+"""One wrong bit in so many leaves a number the same."""
 _CURVE_NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 
 
@@ -134,7 +135,7 @@ def nearly_the_same(key: PublicKey | None, other: PublicKey | None) -> bool:
         wrong = (key.y ^ other.y).bit_count()
     else:
         return False
-    return key != other and wrong * _MOST_DAMAGED < other.bits
+    return key != other and wrong * _FEW < other.bits
 
 
 def public_key_from_certificate_key(key: object) -> PublicKey | None:

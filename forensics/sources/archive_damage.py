@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
+from forensics.disk.readable_bytes import is_bad_sector, readable_bytes
 from forensics.language import joined, sentence, sentence_n
 from forensics.late_methods import dataclass
 
@@ -61,6 +62,18 @@ def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
         file: The archive, uncompressed.
         end: Byte where no further member was found.
     """
+    try:
+        return _behind_members(file, end)
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        message = sentence(
+            "the archive is damaged or cut short: {error}; what stands before that is examined", error=error
+        )
+        return ArchiveDamage("not_obtained", message, end)
+
+
+def _behind_members(file: BinaryIO, end: int) -> ArchiveDamage | None:
     # The last member may claim any size, more than a file can have too.
     size = file.seek(0, 2)
     file.seek(max(0, min(end, size)))
@@ -143,12 +156,17 @@ def _named_otherwise(file: BinaryIO, size: int, member: MemberName | zipfile.Zip
         return None
     if not 0 <= member.header_offset < size:
         return sentence("lies outside the archive")
-    file.seek(member.header_offset)
-    head = file.read(_LOCAL.size)
+    try:
+        file.seek(member.header_offset)
+        head = file.read(_LOCAL.size)
+        name = file.read(_LOCAL.unpack(head)[1]) if len(head) == _LOCAL.size else b""
+    except OSError as error:
+        if not is_bad_sector(error):
+            raise
+        return None  # told when the member is read
     if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
         return sentence("is not where it should be")
     encoding = "utf-8" if member.flag_bits & _UTF_8 else "cp437"
-    name = file.read(_LOCAL.unpack(head)[1])
     if name == member.orig_filename.encode(encoding, "surrogateescape"):
         return None
     return sentence("calls itself {encoding!r}", encoding=name.decode(encoding, "backslashreplace"))
@@ -158,8 +176,7 @@ def _count_in_end(file: BinaryIO) -> tuple[int, int] | None:
     """Return how many members the end of a zip archive tells of, and where; None where it leaves that open."""
     size = file.seek(0, 2)
     start = max(0, size - _END_SIZE - _LONGEST_COMMENT)
-    file.seek(start)
-    tail = file.read()
+    tail = readable_bytes(file, start, size - start)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
         return None

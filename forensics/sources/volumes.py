@@ -16,7 +16,7 @@ from forensics.disk.ldm import LIKELY_SIMPLE, not_simple, rest_of
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import ntfs_size
-from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
+from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.language import said_by, sentence
@@ -91,7 +91,8 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
         bare = file_system(reader)
     except Unreadable as reason:
         source.problem(disk.path, reason.kind, said_by(reason))
-    if bare is not None:
+    table = read_partition_table(reader, disk.size, disk.sector_size) if bare is None else None
+    if bare is not None or (table is None and _backup_boot_sector(reader, disk.size) is not None):
         if chosen is not None:
             message = sentence(
                 "{path} is one volume without partitions: leave out --partition {chosen}", path=disk.path, chosen=chosen
@@ -100,9 +101,6 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
         source.kind = "volume"
         _add_volume(source, disk, Partition(0, 0, disk.size), keys, first_machine_id)
         return True
-    table = read_partition_table(reader, disk.size, disk.sector_size)
-    if table is None and _backup_boot_sector(reader, disk.size) is not None:
-        table = PartitionTable("none", (Partition(0, 0, disk.size),))
     if table is None:
         return False
     if chosen is not None and all(partition.number != chosen for partition in table.partitions):

@@ -40,6 +40,16 @@ def test_a_volume_is_examined_whichever_of_its_sectors_is_bad(volume: Path, plac
     assert ({"not_obtained", "bad_boot_sector"} <= told) == (place == 0)
 
 
+def test_a_volume_without_its_boot_sector_is_no_other_volume_beside_itself(tmp_path: Path) -> None:
+    """What is looked for on the other volumes of a disk is not found on its own once more."""
+    volume = packed_volume("hyperv-target", tmp_path / "hyperv-target.ntfs")
+    whole = forensics.examine(volume)
+    patch(volume, 0, bytes(512))
+    case = forensics.examine(volume)
+    assert {finding.rule for finding in case.finding_list} == {finding.rule for finding in whole.finding_list}
+    assert [row.kind for row in case.rows("problem")] == ["bad_boot_sector"]
+
+
 @pytest.mark.usefixtures("rows_alone")
 @pytest.mark.parametrize("sector", [0, 1, 2, -1])
 def test_a_disk_is_examined_whichever_sector_of_its_tables_is_bad(tmp_path: Path, sector: int) -> None:

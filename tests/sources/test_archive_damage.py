@@ -16,6 +16,7 @@ from forensics.sources import archive_damage
 from forensics.sources.open import open_source
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
+from tests.bad_sectors import bad_sectors
 from tests.time_bound import within
 
 HIVE = b"regf" + bytes(4092 + 4096)
@@ -249,3 +250,30 @@ def test_folders_that_differ_in_case_are_one(tmp_path: Path) -> None:
         assert source.problems == []
         (machine,) = source.installations
         assert [entry.name for entry in machine.listing(KEYS).entries] == ["one", "three", "two"]
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_a_bad_sector_costs_an_archive_no_other_member(form: str, tmp_path: Path) -> None:
+    """Here it lies in the content of SYSTEM, behind the header in front of it."""
+    path = tmp_path / f"x.{form}"
+    names = [SYSTEM, f"{KEYS}/one", f"{KEYS}/two"]
+    path.write_bytes(WHOLE)
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, HIVE if name == SYSTEM else name)
+    with bad_sectors(path, 4096, 4608), open_source(path) as source:
+        (installation,) = source.installations
+        assert [installation.read(name).outcome.state for name in names] == ["not_examined", "present", "present"]
+        assert {problem.kind for problem in [*source.problems, *installation.problems]} == {"not_obtained"}
+
+
+def test_a_bad_sector_at_the_header_of_a_member_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    path.write_bytes(WHOLE)
+    with bad_sectors(path, SECOND_KEY, SECOND_KEY + 512), open_source(path) as source:
+        (problem,) = source.problems
+        assert (problem.kind, problem.offset) == ("not_obtained", SECOND_KEY)
+        (installation,) = source.installations
+        assert installation.read(f"{KEYS}/one").data == f"{KEYS}/one".encode()
+        assert installation.read(f"{KEYS}/two").outcome.state == "not_examined"
