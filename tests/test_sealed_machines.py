@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -46,10 +47,15 @@ def image() -> Windows:
     return windows
 
 
-def booted(**facts: object) -> Windows:
+def booted(**facts: Any) -> Windows:
     """What a sealed image became: another MachineGuid and DPAPI_SYSTEM, and no key of before."""
     guid = Seeded("SRV01").guid()
-    since = {"installed": BOOTED, "guid_written": BOOTED, "secret_set": BOOTED, "previous_secret_set": INSTALLED}
+    since: dict[str, Any] = {
+        "installed": BOOTED,
+        "guid_written": BOOTED,
+        "secret_set": BOOTED,
+        "previous_secret_set": INSTALLED,
+    }
     windows = Windows("SRV01", SERVER_2022, clone_tag=TAG, machine_guid=guid, **(since | facts))
     generalized(windows)
     log = setup_logs.log(BOOTED, setup_logs.specialize_lines(guid))
@@ -75,10 +81,10 @@ def left(windows: Windows, container: str, suffix: str, certificate: Certificate
         forged.put_certificate(certificate, link=capi_link(container, CAPI_ENHANCED), when=INSTALLED)
 
 
-def web(windows: Windows, since: str = "2025-11-01", **placed: object) -> Windows:
+def web(windows: Windows, since: str = "2025-11-01", **placed: Any) -> Windows:
     """Have IIS serve a certificate whose key is sound."""
     windows.service("W3SVC")
-    made = windows.put(windows.issue("web.contoso.test", since, "2027-11-01"), **placed)  # type: ignore[arg-type]
+    made = windows.put(windows.issue("web.contoso.test", since, "2027-11-01"), **placed)
     windows.bind("0.0.0.0:443", made.thumbprint)
     return windows
 
@@ -127,8 +133,8 @@ def with_old_key(suffix: str) -> Windows:
     return windows
 
 
-def without_key_isolation(start: int, **placed: object) -> Windows:
-    return web(Windows("SRV02", SERVER_2022, service_starts={"KeyIso": start}), **placed)  # type: ignore[arg-type]
+def without_key_isolation(start: int, **placed: Any) -> Windows:
+    return web(Windows("SRV02", SERVER_2022, service_starts={"KeyIso": start}), **placed)
 
 
 def listener_by_template() -> Windows:
