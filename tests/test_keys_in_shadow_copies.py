@@ -332,4 +332,6 @@ def test_files_that_only_a_secret_of_then_opens_are_not_put_back() -> None:
     found = recover(IMAGES / "copies-sysprep.vhdx.xz", "web.contoso", as_of=AS_OF)
     (key,) = found.keys
     assert key.not_placed is not None
-    assert key.not_placed.startswith("only the DPAPI_SYSTEM of the hives in C:\\Windows\\System32\\config (shadow copy ")
+    assert key.not_placed.startswith(
+        "only the DPAPI_SYSTEM of the hives in C:\\Windows\\System32\\config (shadow copy "
+    )

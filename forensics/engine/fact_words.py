@@ -40,6 +40,7 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "archived": ", and archived",
             "remote_desktop": ", since Remote Desktop has another one",
             "replaced": ", since its role has a newer one",
+            "switched_off": ", which takes no connections",
             "trusted": ", in a store where nobody looks for a private key",
         },
         "purpose": {
@@ -75,6 +76,7 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "archived": "。アーカイブ済みです",
             "remote_desktop": "。リモート デスクトップは別の証明書を使用しています",
             "replaced": "。その役割には新しい証明書があります",
+            "switched_off": "。リモート デスクトップは接続を受け付けていません",
             "trusted": "。秘密キーが検索されないストアにあります",
         },
         "purpose": {

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import datetime
 
+from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.tables import Tables
 from forensics.facts.use import EARLIER, METABASE, keeps, label, needs_valid
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.certificate import CertificateRow, Superseded
+from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import CoverageRow
 from forensics.tables.use import CertificateUseRow
@@ -68,7 +70,7 @@ class Users:
             uses=_told(found.uses, whole),
             end_stops=_told(found.end_stops, whole),
             may_be_used_by=_told(found.may_be_used_by, whole),
-            superseded="no" if found.used_by else "replaced" if found.is_earlier else machine.superseded(row),
+            superseded=machine.superseded(row, found),
             kept=found.kept,
         )
 
@@ -82,6 +84,9 @@ class Users:
             ends = [c.not_after for c in of(CertificateRow, machine_id) if c.store == _RDP_STORE and c.not_after]
             self._machines[machine_id] = _Machine(
                 machine_id, of(CertificateUseRow, machine_id), of(CoverageRow, machine_id), max(ends, default=None)
+            )
+            self._machines[machine_id].has_rdp_off = any(
+                remote_desktop(row, self._tables).rdp_on is False for row in of(MachineRow, machine_id)
             )
         return self._machines[machine_id]
 
@@ -134,6 +139,7 @@ class _Machine:
         self._by_hash: dict[str, dict[_Place, _Uses]] = defaultdict(lambda: defaultdict(_Uses))
         self._consumers: dict[str, set[str]] = defaultdict(set)
         self._has_rdp = False
+        self.has_rdp_off = False
         self._listener_ends = listener_ends
         for number, use in enumerate(uses):
             for digest in filter(None, {use.thumbprint, use.sha256}):
@@ -171,8 +177,12 @@ class _Machine:
             self._saw_users[row.owner_sid] = self._saw_all and self._saw_hive(f"ntuser.dat of {row.owner_sid}".lower())
         return self._saw_users[row.owner_sid]
 
-    def superseded(self, row: CertificateRow) -> Superseded:
-        """Say why nobody misses a certificate that nothing uses."""
+    def superseded(self, row: CertificateRow, found: _Uses) -> Superseded:
+        """Say why nobody misses a certificate that nothing uses, or only what is switched off."""
+        if found.used_by:
+            return "switched_off" if self.has_rdp_off and found.used_by.keys() == {_RDP} else "no"
+        if found.is_earlier:
+            return "replaced"
         if row.archived:
             return "archived"
         if row.store.lower() in _OF_TRUST:

@@ -29,8 +29,8 @@ Purpose = Literal[
     "other",
 ]
 """What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
-Superseded = Literal["no", "archived", "remote_desktop", "replaced", "trusted"]
-"""Why a certificate that nothing uses is missed by nobody."""
+Superseded = Literal["no", "archived", "remote_desktop", "replaced", "switched_off", "trusted"]
+"""Why a certificate that nothing uses, or only what is switched off, is missed by nobody."""
 Standing = Literal["in_use", "unused", "superseded", "daily"]
 Renewer = Literal[
     "auto-enrolment",
@@ -134,6 +134,7 @@ class CertificateRow(Row):
     )
     superseded: Superseded = column(
         "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one; "
+        "what alone uses it, Remote Desktop, takes no connections; "
         "its store says who is trusted or known, and nobody looks there for a private key",
         "no",
     )
