@@ -21,6 +21,7 @@ Every command of ``keymortem`` is a function here:
     recover                         proved keys of a source in password-protected files, or as the disk has them
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
+    list_commands                   what their texts can ask to be typed
     lint_rules, test_rules          rules of your own
     new_rule                        begin one
     apply_rules                     ask the rules of a case again, after another date or with more packs
