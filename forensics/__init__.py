@@ -21,6 +21,7 @@ Every command of ``keymortem`` is a function here:
     recover                         proved keys of a source in password-protected files, or as the disk has them
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
+    list_commands                   what their texts can ask to be typed
     lint_rules, test_rules          rules of your own
     new_rule                        begin one
     apply_rules                     ask the rules of a case again, after another date or with more packs
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from forensics.attestation.answer import attest as attest
     from forensics.case import Case as Case
     from forensics.case import open_case as open_case
+    from forensics.case_tables import is_case_file as is_case_file
     from forensics.comparison.compare import Comparison as Comparison
     from forensics.comparison.compare import compare as compare
     from forensics.disk.errors import SourceError as SourceError
@@ -115,7 +117,6 @@ if TYPE_CHECKING:
     from forensics.rule_packs import test_rules as test_rules
     from forensics.rule_packs import translate_findings as translate_findings
     from forensics.tables.database import CaseFileError as CaseFileError
-    from forensics.tables.database import is_case_file as is_case_file
     from forensics.tables.finding import SEVERITIES as SEVERITIES
     from forensics.tables.sanitise import sanitise as sanitise
     from forensics.tables.timestamps import parse_utc as parse_utc
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "forensics.attestation.answer": ("Attestation", "attest"),
     "forensics.case": ("Case", "open_case"),
+    "forensics.case_tables": ("is_case_file",),
     "forensics.comparison.compare": ("Comparison", "compare"),
     "forensics.disk.errors": ("SourceError",),
     "forensics.disk.evidence_files": ("EvidenceTargetError",),
@@ -168,7 +170,7 @@ _HOMES = {
         "test_rules",
         "translate_findings",
     ),
-    "forensics.tables.database": ("CaseFileError", "is_case_file"),
+    "forensics.tables.database": ("CaseFileError",),
     "forensics.tables.finding": ("SEVERITIES",),
     "forensics.tables.sanitise": ("sanitise",),
     "forensics.tables.timestamps": ("parse_utc", "times_in"),

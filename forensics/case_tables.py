@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from forensics.disk.evidence_files import EvidenceFiles
+from forensics.disk.evidence_files import EvidenceFiles, peek_at
 from forensics.language import Sentence, _n, sentence
 from forensics.sources.coverage import Coverage
-from forensics.tables.database import CaseContent, CaseFileError, is_case_file, write_case_file
+from forensics.tables.database import HEADER_SIZE, CaseContent, CaseFileError, is_case_header, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.former_windows import former_last, without_former
 from forensics.tables.machine import MachineRow
@@ -35,6 +35,24 @@ _DTYPES = {
     "datetime": "datetime64[us, UTC]",
     "list": "object",
 }
+
+
+def is_case_file(path: str | Path) -> bool:
+    """Tell whether a file is a case file, by its SQLite header; unreadable files are not.
+
+    Examples:
+        >>> import forensics
+        >>> forensics.is_case_file("case.sqlite"), forensics.is_case_file("disk.vhdx")
+        (True, False)
+    """
+    path = Path(path)
+    if not path.is_file():
+        return False
+    try:
+        with peek_at(path) as stream:
+            return is_case_header(stream.read(HEADER_SIZE))
+    except OSError:
+        return False
 
 
 _WHOLE_DISKS = ("disk", "disks", "volume")

@@ -51,12 +51,14 @@ def check_file(target: Path, evidence: EvidenceFiles, overwrite: bool) -> None:
     Raises:
         EvidenceTargetError: It is evidence, or lies in a folder of it.
         FileExistsError: It is there, and is not to be replaced.
-        OSError: What is there is no file: a folder, a device, a pipe.
+        OSError: What is there is no file: a folder, a device, a pipe; FileNotFoundError where its folder is not there.
     """
     evidence.refuse(target)
     try:
         status = os.lstat(target)
     except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise
         return
     if stat.S_ISLNK(status.st_mode):
         with suppress(OSError):  # a link that leads nowhere is a link all the same

@@ -357,6 +357,16 @@ def test_what_is_no_file_is_no_target(make: Callable[[Path], Any], tmp_path: Pat
 
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev")
+def test_a_folder_that_is_not_there_is_told_by_the_name_that_was_given(saved: Path, tmp_path: Path) -> None:
+    target = tmp_path / "none" / "out.json"
+    with pytest.raises(FileNotFoundError) as before:
+        forensics.check_target("json", target)
+    with pytest.raises(FileNotFoundError) as caught:
+        forensics.write(forensics.open_case(saved), "json", target)
+    assert {Path(error.value.filename) for error in (before, caught)} == {target}
+    forensics.check_target("csv", tmp_path / "none" / "tables")
+
+
 def test_devices_are_never_replaced(saved: Path) -> None:
     for device in ("/dev/null", "/dev/stdout", "/dev/fd/1"):
         result = run("examine", saved, "-o", device, "--overwrite")

@@ -86,15 +86,10 @@ def _parameter(parameter: click.Parameter) -> click.Parameter:
         spoken.help = _(spoken.help)
     if isinstance(spoken.type, click.Path):
         # It was named in the language that was spoken when it was made.
-        spoken.type = copy.copy(spoken.type)
-        name = (
-            "path"
-            if spoken.type.file_okay == spoken.type.dir_okay
-            else "file"
-            if spoken.type.file_okay
-            else "directory"
+        spoken.type = kind = copy.copy(spoken.type)
+        kind.name = gettext.gettext(
+            "path" if kind.file_okay == kind.dir_okay else "file" if kind.file_okay else "directory"
         )
-        spoken.type.name = gettext.gettext(name)
     return spoken
 
 

@@ -219,7 +219,7 @@ rules_option = click.option(
     multiple=True,
     metavar="DIR",
     type=click.Path(exists=True, path_type=Path),
-    help="Run the rules of DIR too; repeatable.",
+    help="Take the rules of DIR too; repeatable.",
 )
 
 

@@ -30,7 +30,15 @@ from forensics.contained.frames import Sender
 from forensics.contained.task import Task
 from forensics.language import Sentence, sentence
 from forensics.tables.case_cells import integer, items, rows_of, text
-from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
+from forensics.tables.database import (
+    FORMAT,
+    HEADER_SIZE,
+    SOURCE_COLUMNS,
+    CaseContent,
+    CaseFileError,
+    is_case_header,
+    sql_type,
+)
 from forensics.tables.finding_json import from_json
 from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
 from forensics.tables.row import Row
@@ -73,6 +81,16 @@ _SENTENCES = "SELECT json FROM sentence ORDER BY rowid"
 _AGAIN = "examine the source again"
 
 
+def _begins_as_one(path: Path) -> bool:
+    if not path.is_file():  # opening a FIFO would wait for ever
+        return False
+    try:
+        with path.open("rb") as stream:
+            return is_case_header(stream.read(HEADER_SIZE))
+    except OSError:
+        return False
+
+
 def read_case_file(path: Path) -> CaseContent:
     """Read a case file.
 
@@ -84,7 +102,7 @@ def read_case_file(path: Path) -> CaseContent:
             raise CaseFileError(
                 sentence("{path} does not exist; write one with keymortem examine SOURCE --case {path}", path=str(path))
             )
-        if not is_case_file(path):
+        if not _begins_as_one(path):
             raise CaseFileError(
                 sentence("{path} is no keymortem case file; examine it as a source instead", path=str(path))
             )

@@ -31,6 +31,7 @@ from forensics.tables.timestamps import format_utc
 FORMAT = 9
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
+HEADER_SIZE = 72
 _AT_ONCE = 1 << 20
 ROWS_AT_ONCE = 1000
 """Work: rows that are made values of SQLite together."""
@@ -85,24 +86,9 @@ class CaseContent:
     sentences: Mapping[str, Sentence]
 
 
-def is_case_file(path: str | Path) -> bool:
-    """Tell whether a file is a case file, by its SQLite header; unreadable files are not.
-
-    Examples:
-        >>> import forensics
-        >>> forensics.is_case_file("case.sqlite"), forensics.is_case_file("disk.vhdx")
-        (True, False)
-    """
-    path = Path(path)
-    if not path.is_file():
-        # Opening a FIFO would wait for ever.
-        return False
-    try:
-        with path.open("rb") as stream:
-            header = stream.read(72)
-    except OSError:
-        return False
-    return header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+def is_case_header(data: bytes) -> bool:
+    """Tell whether a file that begins with these :data:`HEADER_SIZE` bytes is a case file: SQLite's, with our number."""
+    return data.startswith(_MAGIC) and data[68:HEADER_SIZE] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def write_case_file(path: Path, content: CaseContent) -> None:

@@ -35,7 +35,7 @@ _COST = """## What it costs
 A reader is imported by the form that needs it, and by no other. A chain of three differencing disks takes at most 1.3
 times the processor time of the flat disk: `python -m tests.benchmarks.chain` measured 1.02 times (1.50 s and 1.48 s) on
 a disk of 127 GiB. Each byte of a nested archive is read once: `python -m tests.benchmarks.nested` counts 1.000 of the
-bytes of a zip of 2 GiB, and of the tar of a disk in it, in 7 s of processor time."""
+bytes of a zip of 2 GiB, and of the tar of a disk in it, in 7 to 11 s of processor time."""
 _REFUSED = """## What is not read
 
 Each is named with what it is and the next step, when it is named itself and when it is found in a folder or archive.

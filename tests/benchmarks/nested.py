@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import forensics
 from forensics.disk import evidence_files
@@ -24,7 +25,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = nested_archive(Path(folder), SIZE)
         begun = time.process_time()
-        forensics.examine(path)
+        # In this process, where it is counted.
+        with mock.patch("forensics.examining.passes.is_possible", return_value=False):
+            forensics.examine(path)
         took = time.process_time() - begun
         size = path.stat().st_size
     for name in ARCHIVES:

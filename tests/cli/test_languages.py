@@ -68,6 +68,9 @@ def test_english_help_is_what_the_commands_say() -> None:
         ),
         (["migrate", "--to", "x", "--lang", "ja"], "移すものを指定してください"),
         (["expiring", "x", "--within", "soon", "--lang", "ja"], "'soon' は期間ではありません。180d、26w、1y"),
+        (["examine", "x", "--signed-urls", "/none", "--lang", "ja"], "ファイル '/none' がありません。"),
+        (["examine", "x", "--signed-urls", "/none"], "File '/none' does not exist."),
+        (["migrate", "--help", "--lang", "ja"], "[必須]"),
         (["migrate", "--to", "x"], "name what is moved"),
     ],
 )

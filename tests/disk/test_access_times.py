@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import forensics
+from forensics.cli.main import cli
 from forensics.disk.evidence_files import open_evidence
 from tests.exports import machine, write_export
 from tests.paths import IMAGES
@@ -48,6 +50,7 @@ def test_no_access_is_noted_of_what_is_examined(strict: Path) -> None:
     case = forensics.examine(*sources)
     assert len(case.rows("machine")) == 1
     assert case.rows("vm")
+    assert CliRunner().invoke(cli, ["examine", str(sources[0])]).exit_code == 3
     assert {path.name: path.stat().st_atime_ns for path in files(strict)} == {p.name: LONG_AGO for p in files(strict)}
     (strict / "disk.vhdx.xz").read_bytes()
     assert (strict / "disk.vhdx.xz").stat().st_atime_ns > LONG_AGO  # it would have been noted

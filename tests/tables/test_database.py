@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from forensics.case import open_case
-from forensics.case_tables import CaseTables
+from forensics.case_tables import CaseTables, is_case_file
 from forensics.disk.evidence_files import EvidenceTargetError
-from forensics.tables.database import CaseFileError, is_case_file
+from forensics.tables.database import CaseFileError
 from forensics.tables.finding import Block, Finding, Subject
 from forensics.tables.machine import ServiceRow
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES
