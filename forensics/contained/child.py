@@ -42,6 +42,9 @@ _PROTOCOL_ROOM = 1 << 20
 _contained = False
 _NEW_OBJECTS = 700
 """Objects until cycles are looked for, as in Python itself: one of exceptions may hold megabytes of hostile bytes."""
+_LOOKS_BETWEEN = 100
+"""Looks for cycles among younger objects between two among all: what ten thousand certificates are is not looked
+through again and again, and cycles of exceptions are young."""
 _held: set[int] = set()
 """Descriptors of this process that none of its children may keep."""
 
@@ -263,7 +266,7 @@ def _be_child(work: Callable[[], None], parent: int, living: int, others: Iterab
         _held.clear()
         _contained = True
         gc.freeze()
-        gc.set_threshold(_NEW_OBJECTS)
+        gc.set_threshold(_NEW_OBJECTS, 10, _LOOKS_BETWEEN)
         work()
     finally:
         os._exit(0)
