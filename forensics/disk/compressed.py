@@ -52,19 +52,27 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
-def unpacked_head(file: BinaryIO, kind: str) -> bytes:
-    """Unpack the beginning of a file, a MiB at the most; empty where it does not unpack.
+def unpacked_head(file: BinaryIO, kind: str, size: int = 1) -> bytes:
+    """Unpack the beginning of a file, at least as many bytes as are asked for and a MiB more at the most.
 
     Args:
         file: The compressed file, or its first part, at its start.
         kind: As :func:`compression` names it.
+        size: Bytes that are needed.
+
+    Returns:
+        What unpacks, which may be less; empty where nothing does.
     """
+    head = bytearray()
     try:
-        return next((chunk for chunk in _chunks(file, kind) if chunk), b"")
+        for chunk in _chunks(file, kind):
+            head += chunk
+            if len(head) >= size:
+                break
     # Each decompressor has its own exceptions.
     except Exception as error:
         pass_on(error)
-        return b""
+    return bytes(head)
 
 
 def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, limit: int = MAX_UNPACKED) -> BinaryIO:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from forensics.disk.beside import below
-from forensics.disk.compressed import SUFFIXES
+from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpacked_head
 from forensics.disk.evidence_files import note_evidence, peek_at
 from forensics.disk.magic import QCOW_MAGIC, VMDK_DESCRIPTOR, VMDK_SPARSE
 from forensics.disk.places import absolute, is_url
@@ -37,6 +38,12 @@ _MAX_KEPT = 4096
 """Work: images whose header is remembered."""
 MAX_NEIGHBOURS = 2000
 """Evidence: files beside a disk that are asked whether they build on it."""
+MOST_PACKED = 16
+"""Work: compressed images that are unpacked as far as their headers go, whatever their names are."""
+_PACKED_HEAD = 4 << 20
+"""Format: bytes in which a writer of images puts the headers; Hyper-V's end after three MiB."""
+CHECKPOINT = re.compile(r".*(\.avhdx?|-\d{6}(-delta|-sesparse)?\.vmdk)", re.IGNORECASE | re.DOTALL)
+"""Names of files that hold only what changed since a checkpoint or snapshot."""
 _SNAPSHOTS = ("Snapshots",)
 _MAX_BACKING_NAME = 1023
 """Format: bytes of a qcow2's backing file name."""
@@ -95,7 +102,8 @@ def parents_among(path: Path, file: BinaryIO, candidates: Iterable[Path]) -> lis
     there = [] if is_url(path) else [found for name in said.names if (found := below(path.parent, name)) is not None]
     others = [candidate for candidate in candidates if not _is_same(path, candidate)]
     named = [other for other in others if any(_means(path, name, other) for name in said.names)]
-    known = [other for other in others if said.parents and _declared_by(other).own in said.parents]
+    unpacked = [other for other in others if said.parents and other.suffix.lower() not in SUFFIXES]
+    known = [other for other in unpacked if _declared_by(other).own in said.parents]
     return list(dict.fromkeys([*there, *named, *known]))
 
 
@@ -119,8 +127,8 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
     changed afterwards or its format has none, it is the file that the child names, where the child says or beside it.
 
     Args:
-        path: The image that may be a parent; it may be raw, or compressed.
-        candidates: Files to ask; compressed ones, links, and what cannot be read are passed over.
+        path: The image that may be a parent, also a raw one.
+        candidates: Files to ask; what cannot be read is passed over, as :func:`asked` does with compressed ones.
 
     Returns:
         The children themselves, not their children, in the order of the candidates.
@@ -128,12 +136,21 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
     own = _declared_by(path).own
     children = [
         candidate
-        for candidate in candidates
+        for candidate in asked(candidates)
         if not _is_same(path, candidate) and _builds_on(candidate, _declared_by(candidate), path, own)
     ]
     for child in children:  # the newer state is no less evidence for not being read
         note_evidence(child)
     return children
+
+
+def asked(paths: Iterable[Path]) -> list[Path]:
+    """Return the images whose headers are read: of many compressed ones only those with names of checkpoints."""
+    known = list(paths)
+    packed = {path for path in known if path.suffix.lower() in SUFFIXES}
+    if len(packed) <= MOST_PACKED:
+        return known
+    return [path for path in known if path not in packed or CHECKPOINT.fullmatch(path.stem) is not None]
 
 
 def parents_of_each(paths: Sequence[Path]) -> dict[Path, list[Path]]:
@@ -145,7 +162,8 @@ def parents_of_each(paths: Sequence[Path]) -> dict[Path, list[Path]]:
     Args:
         paths: Images of any folders.
     """
-    said = {path: _declared_by(path) for path in paths}
+    whole = frozenset(asked(paths))
+    said = {path: _declared_by(path) if path in whole else _Declared() for path in paths}
     by_name: dict[str, list[Path]] = {}
     by_identity: dict[str, list[Path]] = {}
     for path, declared in said.items():
@@ -174,7 +192,8 @@ def parent_name(file: BinaryIO) -> str:
 def with_identity(candidates: Iterable[Path], guids: Iterable[UUID | None]) -> list[Path]:
     """Return the VHDX files among the candidates whose DataWriteGuid is one of these."""
     wanted = {f"vhdx {guid}" for guid in guids if guid}
-    return [path for path in candidates if _declared_by(path).own in wanted]
+    unpacked = (path for path in candidates if path.suffix.lower() not in SUFFIXES)
+    return [path for path in unpacked if _declared_by(path).own in wanted]
 
 
 def holds_changes(path: Path) -> bool:
@@ -236,7 +255,9 @@ def _declared_by(path: Path) -> _Declared:
 def _remembered(path: Path, *_state: int) -> _Declared:
     try:
         with peek_at(path) as file:
-            return _read_guarded(file)
+            packed = compression(file.read(MAGIC_SIZE))
+            file.seek(0)
+            return _read_guarded(file if packed is None else io.BytesIO(unpacked_head(file, packed, _PACKED_HEAD)))
     except (OSError, ValueError):
         return _Declared()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from forensics.disk.lineage import parents_of_each
+from forensics.disk.lineage import CHECKPOINT, parents_of_each
 from forensics.disk.places import is_url
 from forensics.fleet.disk_record import State
 from forensics.sources.file_kind import DISKS, FileKind
@@ -15,7 +15,6 @@ _ORC = re.compile(r"(?:DFIR-)?ORC_([^_]+_.+)_[^_]+\.7z", re.IGNORECASE | re.DOTA
 """Archives of DFIR-ORC: kind of system, computer, and what the archive holds of it."""
 _EXTENT = re.compile(r"(.+?)-(?:flat|delta|sesparse|[fs]\d{3})\.vmdk", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"(.+)\.(\d{3,4}|[e-z]\d\d)", re.IGNORECASE | re.DOTALL)
-_CHANGES = re.compile(r".*(\.avhdx?|-\d{6}\.vmdk)", re.IGNORECASE | re.DOTALL)
 
 
 class Families:
@@ -95,7 +94,7 @@ def families_of(files: Mapping[Path, FileKind | None], bundles: Mapping[Path, st
 
 def _may_have_family(disk: Path) -> bool:
     # Each header on a server is a request.
-    return not is_url(disk) or _CHANGES.fullmatch(disk.name) is not None
+    return not is_url(disk) or CHECKPOINT.fullmatch(disk.name) is not None
 
 
 def _put_parts(families: Families, disks: Iterable[Path], files: Mapping[Path, FileKind | None]) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from forensics.disk.below import Below
-from forensics.disk.lineage import MAX_NEIGHBOURS, children_of, holds_changes, neighbours
+from forensics.disk.lineage import MAX_NEIGHBOURS, asked, children_of, holds_changes, neighbours
 from forensics.disk.places import is_url
 from forensics.sources.same_evidence import identity_of_path
 
@@ -41,7 +41,7 @@ def arranged(disks: Sequence[Sequence[Path]]) -> tuple[list[int], list[tuple[int
     Args:
         disks: As :func:`disks_named` returns them.
     """
-    changes = [[path for path in files if holds_changes(path)] for files in disks]
+    changes = [[path for path in asked(files) if holds_changes(path)] for files in disks]
     waits_for = {
         number: {
             other

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from forensics.disk.compressed import SUFFIXES
+from forensics.disk.lineage import CHECKPOINT
 from forensics.language import sentence
 from forensics.sources.source import Source
 from forensics.tables.source import SourceEntry
 
 NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent")
 """Kinds of the errors with which a disk that holds only changes is refused."""
-_HOLDS_CHANGES = re.compile(r".*(\.avhdx?|-\d{6}(-delta|-sesparse)?\.vmdk)", re.IGNORECASE | re.DOTALL)
 _FORMS = {
     ".vhdx": "vhdx",
     ".avhdx": "vhdx",
@@ -50,7 +50,7 @@ def mark_older_states(source: Source) -> None:
         # What was opened has a kind, even where a locked volume is all that it holds.
         is_unread = child.error is not None and child.kind == "unknown" and child.same_as is None
         is_top = child.older_state_of is None and child.path not in told
-        if is_unread and is_top and (child.path in needy or _HOLDS_CHANGES.fullmatch(_plain(child.path))):
+        if is_unread and is_top and (child.path in needy or CHECKPOINT.fullmatch(_plain(child.path))):
             mark(source, child, disks)
         elif is_unread and is_top:
             mark(source, child, _named_by(child.path, disks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
 import random
 import struct
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from forensics.disk.lineage import children_of
+from forensics.disk.lineage import MOST_PACKED, children_of, parents_of_each
 from testdata.builder.vhdx import write_differencing, write_dynamic
 from tests.oracles import needs_tool
 
@@ -120,6 +121,30 @@ def test_raw_and_compressed_parents_of_a_qcow2(tmp_path: Path) -> None:
     assert children_of(base, [child]) == [child]
     assert children_of(packed, [child]) == [child]
     assert children_of(tmp_path / "base.raw.copy", [child]) == []
+
+
+def packed(path: Path) -> Path:
+    """Compress a file and return what lies in its place."""
+    there = path.with_name(f"{path.name}.xz")
+    there.write_bytes(lzma.compress(path.read_bytes(), preset=0))
+    path.unlink()
+    return there
+
+
+def test_a_compressed_checkpoint_is_the_newer_state_of_a_compressed_base(tmp_path: Path) -> None:
+    base, child = map(packed, vhdx_pair(tmp_path))
+    assert children_of(base, [base, child]) == [child]
+    assert children_of(base.rename(tmp_path / "renamed.vhdx.xz"), [child]) == [child]
+    assert parents_of_each([tmp_path / "renamed.vhdx.xz", child]) == {child: [tmp_path / "renamed.vhdx.xz"]}
+
+
+def test_of_many_compressed_disks_those_with_names_of_checkpoints_are_asked(tmp_path: Path) -> None:
+    base, child = map(packed, vhdx_pair(tmp_path))
+    other = child.rename(tmp_path / "other.vhdx.xz")
+    many = [tmp_path / f"{number}.vhdx.xz" for number in range(MOST_PACKED - 1)]
+    assert children_of(base, [other, *many]) == [other]
+    assert children_of(base, [base, other, *many]) == []
+    assert children_of(base, [base, other.rename(child), *many]) == [child]
 
 
 def qcow2_head(backing: str) -> bytes:

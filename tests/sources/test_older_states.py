@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import forensics
 from forensics.case import Case
 from forensics.cli.main import cli
+from forensics.disk.errors import SourceError
 from forensics.disk.lineage import only_name_of_parent
 from forensics.sources.older_states import examined_bases
 from forensics.tables.source import SourceEntry
@@ -54,7 +55,7 @@ def child_with_a_damaged_locator(folder: Path) -> Path:
 
 
 def child_cut_while_compressed(folder: Path) -> Path:
-    return lay(folder / "chain-1.avhdx.gz", gzip.compress(content("chain-1.avhdx"))[:-4000])
+    return lay(folder / "chain-1.avhdx.gz", gzip.compress(content("chain-1.avhdx"))[:40])
 
 
 def empty_child(folder: Path) -> Path:
@@ -95,6 +96,15 @@ def test_a_child_that_cannot_be_read_leaves_its_base_in_doubt(tmp_path: Path, ch
     assert [row.message for row in case.rows("problem") if row.kind == "older_state"] == [doubt]
     assert doubt in forensics.render(case)
     assert exit_code(tmp_path) == 3
+
+
+def test_a_child_cut_behind_its_headers_says_what_it_builds_on(tmp_path: Path) -> None:
+    base = lay(tmp_path / "a" / "chain.vhdx", content("chain.vhdx"))
+    child = lay(tmp_path / "chain-1.avhdx.gz", gzip.compress(content("chain-1.avhdx"))[:-4000])
+    with pytest.raises(SourceError, match="older state of .*chain-1.avhdx.gz, which could not be opened because it ends"):
+        forensics.examine(tmp_path)
+    case = forensics.examine(tmp_path, base)
+    assert entry(case, base).older_state_of == str(child)
 
 
 @pytest.mark.parametrize("packed", ["chain.vhdx", "chain-1.avhdx"])
