@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from forensics.disk.compressed import SUFFIXES
-from forensics.disk.lineage import CHECKPOINT
 from forensics.language import sentence
 from forensics.sources.source import Source
 from forensics.tables.source import SourceEntry
@@ -43,6 +42,8 @@ def mark_older_states(source: Source) -> None:
 
     Those to which a machine writes, as its configuration says, are of today all the same.
     """
+    from forensics.disk.lineage import CHECKPOINT
+
     disks = [entry for entry in source.found if entry.bundle is None]
     told = {entry.older_state_of for entry in source.found}
     needy = {row.source_path for row in source.problems if row.kind in NEEDS_ANOTHER}
