@@ -6,7 +6,6 @@ that was found with it may then be the one, and its machine that of an earlier d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 

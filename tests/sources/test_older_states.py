@@ -101,8 +101,9 @@ def test_a_child_that_cannot_be_read_leaves_its_base_in_doubt(tmp_path: Path, ch
 def test_a_child_cut_behind_its_headers_says_what_it_builds_on(tmp_path: Path) -> None:
     base = lay(tmp_path / "a" / "chain.vhdx", content("chain.vhdx"))
     child = lay(tmp_path / "chain-1.avhdx.gz", gzip.compress(content("chain-1.avhdx"))[:-4000])
-    with pytest.raises(SourceError, match="older state of .*chain-1.avhdx.gz, which could not be opened because it ends"):
+    with pytest.raises(SourceError) as refused:
         forensics.examine(tmp_path)
+    assert f"older state of {child}, which could not be opened because it ends in the middle" in refused.value.message
     case = forensics.examine(tmp_path, base)
     assert entry(case, base).older_state_of == str(child)
 
