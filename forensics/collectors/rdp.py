@@ -17,6 +17,7 @@ from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import CertificateRow
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED
 
 REMOTE_DESKTOP = "Remote Desktop"
 DEFAULT_LISTENER = "RDP-Tcp"
@@ -78,7 +79,8 @@ def listener_certificates(
     That is the one on record, else likely the one of its store that ends last: an earlier one may still lie beside it.
     """
     system = RegistryView.of_machine(installation, "SYSTEM")
-    stations = system.key(f"{installation.control_set()}\\Control\\Terminal Server\\WinStations")
+    path = f"{installation.control_set()}\\Control\\Terminal Server\\WinStations"
+    stations = system.key(path)
     bound, off = set(), set()
     for key in system.subkeys(stations, MAX_LISTENERS) if stations else ():
         if system.number(key, "fEnableWinStation") == 0:
@@ -98,16 +100,18 @@ def listener_certificates(
         yield ListenerCertificate(thumbprint, DEFAULT_LISTENER, store, True, True, is_on, where, stations.timestamp)
         return
     found = [c for c in certificates if c.store.lower() == store.lower() and c.store_scope == "machine"]
-    if found and stations is not None and not _may_name_another(system, stations):
+    if found and not _may_name_another(installation, system, path):
         last = max(found, key=_lasts)
         yield ListenerCertificate(
             last.thumbprint, DEFAULT_LISTENER, last.store, True, False, is_on, last.source_path, last.source_time
         )
 
 
-def _may_name_another(system: RegistryView, stations: Key) -> bool:
+def _may_name_another(installation: Installation, system: RegistryView, stations: str) -> bool:
     """Tell whether damage hides which certificate is the listener's; a torn hive shows what it was."""
-    seen = (system.saw(path) for path in (stations.path, f"{stations.path}\\{DEFAULT_LISTENER}"))
+    if system.hive is None:
+        return installation.hive_outcome("SYSTEM") not in (ABSENT, NOT_COLLECTED)
+    seen = (system.saw(path) for path in (stations, f"{stations}\\{DEFAULT_LISTENER}"))
     return not system.is_torn and not all(outcome.is_whole for outcome in seen)
 
 
