@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 12
 """Display: findings, and sources that were not examined, that the summary lists."""
-_IN_PART = ("encrypted", "missing_part", "log_not_replayed", "unclaimed")
+_IN_PART = ("encrypted", "missing_part", "log_not_replayed")
 """Kinds of problems with which a part of the evidence stays closed though the rest of it was examined."""
 
 

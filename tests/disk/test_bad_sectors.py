@@ -11,6 +11,7 @@ import pytest
 import forensics
 from forensics.disk.readable_bytes import readable_bytes
 from forensics.disk.vhdx.reader import open_vhdx
+from forensics.disk.vhdx.structures import UNDEFINED, UNMAPPED, ZERO
 from testdata.builder.vhdx import write_dynamic
 from testdata.forms.table import FORMS
 from tests.bad_sectors import bad_sectors
@@ -122,6 +123,10 @@ def test_blocks_that_the_bat_lost_are_told(tmp_path: Path) -> None:
         assert [(problem.kind, f"{MIB} bytes" in problem.message) for problem in stream.problems] == [
             ("unclaimed", True)
         ]
+    for trimmed in (UNDEFINED, ZERO, UNMAPPED):
+        patch(path, BAT + 8, bytes([trimmed]))
+        with open_vhdx(path) as stream:
+            assert stream.problems == []
 
 
 @pytest.mark.usefixtures("rows_alone")

@@ -20,6 +20,7 @@ MAX_CHECKED = 1 << 21
 """Evidence: entries of a VHDX's BAT that are compared with one another when it is opened."""
 _INDEX_BITS = 32
 _PAGE = 4096
+_GIVEN_UP = (fmt.UNDEFINED, fmt.ZERO, fmt.UNMAPPED)
 
 
 def conflicts(
@@ -69,17 +70,18 @@ def conflicts(
 
 
 def unclaimed(bat: bytes, geometry: fmt.Geometry, regions: Mapping[str, fmt.Region], file_size: int) -> int:
-    """Return how many bytes of the file belong to no entry and to no structure.
+    """Return how many bytes of the file belong to no entry and to no structure, and to no block that was given up.
 
     Args:
-        bat: The whole BAT; what has a place counts, whatever its state.
+        bat: The whole BAT; what has a place counts, whatever its state, and what is trimmed may have left one behind.
         geometry: Sizes of disk, block and sector.
         regions: The structures of the file by what they are called.
         file_size: Bytes of the file.
     """
     sizes = _Sizes(geometry)
-    states = range(8)
-    claimed = sum(sizes.of(place & ((1 << _INDEX_BITS) - 1)) for place in _places(bat, states) if place >> _INDEX_BITS)
+    placed = [place for place in _places(bat, range(8)) if place >> _INDEX_BITS]
+    given_up = [place for place in _places(bat, _GIVEN_UP) if not place >> _INDEX_BITS]
+    claimed = sum(sizes.of(_split(place)[1]) for place in placed + given_up)
     return file_size - fmt.MIB - sum(region.length for region in regions.values()) - claimed
 
 

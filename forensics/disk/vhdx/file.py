@@ -196,7 +196,9 @@ class VhdxFile:
                 entries=entries,
             )
             self.note("too_many", self._bat.offset, message)
-        elif not found and (left := unclaimed(bat, self.geometry, structures, self._size)) >= self.geometry.block_size:
+            return found
+        left = unclaimed(bat, self.geometry, structures, self._size)
+        if "the log" in structures and not found and left >= self.geometry.block_size:
             message = sentence(
                 "{left} bytes of the file belong to no block of the disk: they are left over, or entries of the BAT "
                 "are lost, and then zeros, or what a parent holds, are read in their place",
