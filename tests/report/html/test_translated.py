@@ -23,10 +23,11 @@ from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
-from tests.examined import examined
+from tests.examined import AS_OF
 from tests.hand_made import NOW_GUID, OLD_GUID, case, chain, dead_chain
 from tests.language.messages import counted, messages
 from tests.language.translations import translated
+from tests.paths import IMAGES
 
 PACKAGE = Path(page.__file__).parent
 PLACES = re.compile(r"\{([a-z_0-9]+)([^{}]*)\}")
@@ -91,7 +92,7 @@ SAID_IN = (
 
 def sentences_of_rows() -> Iterator[Sentence]:
     """Yield what the code there may say, with a name for each value."""
-    several = {many for _one, many in counted()}
+    several = {form for forms in counted() for form in forms}
     for text, place in messages().items():
         if place.startswith(SAID_IN) and text not in several:
             # Numbers and names alike: what is asked is only which words are left.
@@ -167,7 +168,7 @@ def test_page_in_japanese_holds_no_english_of_its_own() -> None:
 
 
 def test_page_of_a_disk_in_japanese_holds_no_english_of_its_own() -> None:
-    sample = examined("sample")
+    sample = forensics.examine(IMAGES / "sample.vhdx.xz", as_of=AS_OF)  # a case of its own: it is changed
     forensics.translate_findings(sample, "ja")
     page_without_english(sample)
 
