@@ -17,7 +17,16 @@ import click
 
 from forensics import __version__
 from forensics.cli.language import asked_language, in_language, spoken_by_click
-from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
+from forensics.cli.messages import (
+    FOUND,
+    INTERRUPTED,
+    NOT_WRITTEN,
+    NOTHING_EXAMINED,
+    TERMINATED,
+    failed_to_print,
+    say,
+    say_not_printed,
+)
 from forensics.cli.options import debug_option
 from forensics.language import _
 from forensics.language.spoken import is_made
@@ -66,7 +75,14 @@ class GuardedGroup(click.Group):
         """Run a command line."""
         given = sys.argv[1:] if args is None else args
         with spoken_by_click(_spoken(asked_language(given))):
-            return click.Group.main(in_language(self), args, *more, **options)
+            try:
+                return click.Group.main(in_language(self), args, *more, **options)
+            except OSError as error:
+                # The help of all commands, and the version, are printed before one is invoked.
+                if not failed_to_print(error):
+                    raise
+                say_not_printed(error)
+                raise SystemExit(NOT_WRITTEN) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each command is for; none is imported for that."""
@@ -94,6 +110,9 @@ class GuardedGroup(click.Group):
             say(_("keymortem needs more memory than this computer, or a limit (ulimit -v), leaves it"))
             ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
+            if failed_to_print(error):
+                say_not_printed(error)
+                ctx.exit(NOT_WRITTEN)
             if ctx.meta.get("debug"):
                 import traceback
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say
+from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say, say_not_printed
 from forensics.cli.options import named_files
 from forensics.language import _, message, said_by, spoken_language, told
 
@@ -262,10 +262,7 @@ def _print(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # Python would fail once more, when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        reason = _("no space left on the disk") if error.errno == errno.ENOSPC else error.strerror
-        say(_("standard output cannot be written: {reason}", reason=reason))
+        say_not_printed(error)
         raise click.exceptions.Exit(NOT_WRITTEN) from error
 
 

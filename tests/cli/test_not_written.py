@@ -101,7 +101,9 @@ def test_a_missing_permission_is_told_before_anything_is_examined(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk is always full here")
-@pytest.mark.parametrize("command", ["examine SAVED --format json", "rules list", "tables"])
+@pytest.mark.parametrize(
+    "command", ["examine SAVED --format json", "rules list", "tables", "--help", "--version", "examine --help"]
+)
 def test_a_full_standard_output_is_told(command: str, saved: Path) -> None:
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
