@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,3 +93,10 @@ def test_a_key_that_no_other_key_needs_says_what_may_open_it() -> None:
     assert (
         secret_of_user(row(has_domain_backup=False), facts()) == "the owner's password; there is no copy for a domain"
     )
+
+
+def test_nobody_is_asked_for_the_password_of_a_virtual_account() -> None:
+    pool = replace(row(missing_secret=["password"]), owner_sid="S-1-5-82-1-2-3-4-5")
+    said = "the secret of S-1-5-82-1-2-3-4-5, a virtual account, which has no password that anybody could give"
+    assert missing_of_user(pool, facts()) == said
+    assert missing_of_user(replace(pool, missing_secret=[]), facts()) == ""
