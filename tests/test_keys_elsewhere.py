@@ -15,6 +15,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.tables.finding import as_text
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.windows_path import windows_path
 from testdata.builder import acl, gpt
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import CAPI_ENHANCED, make_certificate
@@ -252,7 +253,8 @@ class TestMasterKeys:
         assert (row.verdict, row.broken_at, row.master_key) == ("unusable", "master_key", "absent")
         assert (row.private_key, row.recoverable) == ("proved", True)
         assert (row.master_key_copy, row.copy_opens) == (path, True)
-        assert row.reason == f"master key {guid} is not where Windows looks for it; a file of it lies in {path}"
+        place = windows_path(path, drive="C:")
+        assert row.reason == f"master key {guid} is not where Windows looks for it; a file of it lies in {place}"
         told = findings(case)
         assert guid in told["master-key-elsewhere"]
         assert "by nobody" not in text_of(case)
@@ -267,7 +269,7 @@ class TestMasterKeys:
         assert (row.verdict, row.master_key, row.recoverable) == ("unusable", "absent", None)
         assert (row.master_key_copy, row.copy_opens) == (f"Backup/{FOREIGN.guid}", False)
         assert row.recovery_doubt == (
-            f"a file of master key {FOREIGN.guid} lies in Backup/{FOREIGN.guid}, and nothing known here opens it"
+            f"a file of master key {FOREIGN.guid} lies in C:\\Backup\\{FOREIGN.guid}, and nothing known here opens it"
         )
         assert "master-key-elsewhere" in findings(case)
 
@@ -300,7 +302,7 @@ class TestMasterKeys:
         row = of_web(case)
         assert (row.verdict, row.master_key, row.private_key, row.recoverable) == ("unknown", "present", "proved", True)
         assert (row.master_key_copy, row.copy_opens) == (path, True)
-        assert path in row.reason
+        assert windows_path(path, drive="C:") in row.reason
         assert "master-key-elsewhere" in findings(case)
 
     def test_a_users_in_the_profile_of_another(self, tmp_path: Path) -> None:
