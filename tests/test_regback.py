@@ -121,8 +121,8 @@ class TestSecrets:
         assert (chain.private_key, chain.recoverable, chain.backup_hives) == ("proved", True, REGBACK)
         assert chain.recoverable_from is None
         assert chain.reason == (
-            f"only the DPAPI_SYSTEM of the backup hives in {REGBACK} opens master key {chain.master_key_guid}; Windows "
-            "no longer has that secret"
+            f"only the DPAPI_SYSTEM of the backup hives in C:\\Windows\\System32\\config\\RegBack opens master key "
+            f"{chain.master_key_guid}; Windows no longer has that secret"
         )
         (finding,) = [f for f in case.finding_list if f.rule == "key-recoverable"]
         said = " ".join(block.text for block in finding.remedy)

@@ -19,7 +19,7 @@ def case(name: str) -> forensics.Case:
 def test_a_master_key_in_the_folder_of_the_other_half() -> None:
     (row,) = case("W6-misplaced-master-key").rows("key_chain")
     assert (row.verdict, row.broken_at, row.master_key, row.private_key) == ("unknown", None, "present", "proved")
-    path = "Windows/System32/Microsoft/Protect/S-1-5-18/User/ee9be2fd-d177-4b06-9fb9-4116c069b7f5"
+    path = r"Windows\System32\Microsoft\Protect\S-1-5-18\User\ee9be2fd-d177-4b06-9fb9-4116c069b7f5"
     assert path in row.reason
     assert "is not published" in row.reason
     rules = {f.rule: f for f in case("W6-misplaced-master-key").finding_list}

@@ -46,7 +46,7 @@ WRITERS = {
     "forensics/contained/child.py": "removes what a child unpacked that was killed",
     "forensics/cli/options.py": "keeps standard input in memory",
     "forensics/cli/main.py": "turns away from a pipe that nobody reads",
-    "forensics/cli/output.py": "turns away from a standard output that is full",
+    "forensics/cli/messages.py": "turns away from a standard output that is full",
     "forensics/disk/temporary.py": "a temporary file without a name",
     "forensics/sources/unpacked_members.py": "unpacks into an own temporary folder",
     "forensics/sources/seven_zip_tree.py": "unpacks into an own temporary folder",
