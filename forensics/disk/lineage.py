@@ -41,7 +41,7 @@ MAX_NEIGHBOURS = 2000
 MOST_PACKED = 16
 """Work: compressed images that are unpacked as far as their headers go, whatever their names are."""
 _PACKED_HEAD = 4 << 20
-"""Format: bytes in which a writer of images puts the headers; Hyper-V's end after three MiB."""
+"""Format: bytes in which a writer of images puts the headers, packed or not; Hyper-V's end after three MiB."""
 CHECKPOINT = re.compile(r".*(\.avhdx?|-\d{6}(-delta|-sesparse)?\.vmdk)", re.IGNORECASE | re.DOTALL)
 """Names of files that hold only what changed since a checkpoint or snapshot."""
 _SNAPSHOTS = ("Snapshots",)
@@ -257,7 +257,11 @@ def _remembered(path: Path, *_state: int) -> _Declared:
         with peek_at(path) as file:
             packed = compression(file.read(MAGIC_SIZE))
             file.seek(0)
-            return _read_guarded(file if packed is None else io.BytesIO(unpacked_head(file, packed, _PACKED_HEAD)))
+            if packed is None:
+                return _read_guarded(file)
+            # No more of it is read: what unpacks to nothing would be read to its end.
+            beginning = io.BytesIO(file.read(_PACKED_HEAD))
+            return _read_guarded(io.BytesIO(unpacked_head(beginning, packed, _PACKED_HEAD)))
     except (OSError, ValueError):
         return _Declared()
 
