@@ -219,7 +219,7 @@ SERVICE = Consumer(
 HYPER_V_MANAGEMENT = Consumer(
     "service",
     SYSTEM,
-    sentence("connections to the consoles of virtual machines (vmconnect); host and running machines go on"),
+    sentence("likely connections to the consoles of virtual machines (vmconnect) alone; running machines go on"),
     sentence("restart the service vmms: likely it makes itself another one; running machines go on"),
     "vmms",
 )
