@@ -6,9 +6,6 @@ from forensics.chain.credhist_told import History, told_history
 from forensics.language import joined, sentence
 from forensics.tables.secrets import MasterKeyRow, MissingSecret
 
-_VIRTUAL = ("S-1-5-80-", "S-1-5-82-")
-"""Accounts of services and of application pools, which Windows makes by their names (MS-DTYP 2.4.2)."""
-
 
 def told_missing(row: MasterKeyRow, user: str) -> str:
     """Say which secret is missing of a user's master key, and what was tried; empty where none is known to be.
@@ -21,7 +18,7 @@ def told_missing(row: MasterKeyRow, user: str) -> str:
         Parts of one sentence, without full stop.
     """
     option = "--password" if "nt_hash" not in row.opens_with else sentence("--password, or its NT hash by --nt-hash")
-    if row.missing_secret and (row.owner_sid or "").startswith(_VIRTUAL):
+    if row.missing_secret and row.is_of_virtual_account:
         return sentence(
             "the secret of {user}, a virtual account, which has no password that anybody could give", user=user
         )

@@ -49,6 +49,13 @@ _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
         sentence("the user's DPAPI master key is there, but no password or domain backup key given opens it"),
     ),
     (
+        {"unlocked_by": "not_tried", "master_key": "present", "scope": "user", "is_virtual": "yes"},
+        sentence(
+            "the key file and its DPAPI master key are there; they are a virtual account's, which has no password that "
+            "anybody could give"
+        ),
+    ),
+    (
         {"unlocked_by": "not_tried", "master_key": "present", "scope": "user", "has_domain_section": "no"},
         sentence(
             "the key file and its DPAPI master key are there; what could open them was not given: the "
@@ -140,6 +147,7 @@ def why_undecided(chain: KeyChainRow, file: KeyFileRow | None, master_key: Maste
         "names_master_key": "yes" if chain.master_key_guid else "no",
         "has_certificate": "yes" if chain.thumbprint else "no",
         "scope": file.scope if file is not None else None,
+        "is_virtual": "yes" if master_key and master_key.is_of_virtual_account else "no",
         "domain_key": master_key.domain_key if master_key else None,
         "has_key_of_controller": "yes" if master_key and master_key.domain_key_from else "no",
         "has_domain_section": None if has_domain is None else "yes" if has_domain else "no",

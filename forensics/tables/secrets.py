@@ -110,6 +110,11 @@ class MasterKeyRow(Row):
     created: datetime | None = column("File creation, UTC", None)
     modified: datetime | None = column("File modification, UTC", None)
 
+    @property
+    def is_of_virtual_account(self) -> bool:
+        """Windows made its user by the name of a service or of a pool of IIS: nobody has a password of such."""
+        return self.owner_sid is not None and self.owner_sid.startswith(("S-1-5-80-", "S-1-5-82-"))
+
 
 @dataclass(kw_only=True, slots=True)
 class SecretRow(Row):

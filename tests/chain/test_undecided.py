@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 import forensics
-from forensics.chain.undecided import ANY_OTHER
+from forensics.chain.undecided import ANY_OTHER, why_undecided
 from forensics.dpapi.domain_backup import load_pvk
 from forensics.dpapi.user_secrets import UserSecrets
+from forensics.tables.certificate import KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.secrets import MasterKeyRow
 from testdata.builder import certs, dpapi
 from testdata.builder.capi import Slot
 from testdata.builder.certs import make_certificate
@@ -91,3 +94,18 @@ def test_a_key_that_would_take_too_long_to_check(monkeypatch: pytest.MonkeyPatch
 def test_the_shared_cases(path: object) -> None:
     rows = forensics.examine(str(path)).rows("key_chain")
     assert [row for row in rows if row.verdict == "unknown" and (not row.reason or row.reason == ANY_OTHER)] == []
+
+
+def test_nobody_is_asked_for_the_password_of_a_virtual_account() -> None:
+    chain = KeyChainRow(
+        machine_id=1,
+        source_path="c",
+        verdict="unknown",
+        key_file="present",
+        unlocked_by="not_tried",
+        master_key="present",
+    )
+    file = KeyFileRow(machine_id=1, source_path="k", path="k", file_name="k", kind="capi", scope="user")
+    for sid, asks in {"S-1-5-82-1-2-3-4-5": False, "S-1-5-80-1-2-3-4-5": False, "S-1-5-21-1-2-3-1001": True}.items():
+        master_key = MasterKeyRow(machine_id=1, source_path="m", guid="g", path="m", owner_sid=sid)
+        assert ("--password" in why_undecided(chain, file, master_key)) == asks
